@@ -42,7 +42,8 @@ def command(
     own. A layer that is called several times is drawn once; a model inside the model is a box around its layers.
 
     With OTHER the picture is that of OTHER, and its colours say what changed from MODEL: layers and connections that
-    were added or removed, layers with another config or other weights.
+    were added or removed, layers with another config or other weights. The exit code is 0, whatever changed: `ckpttool
+    diff` says by its own whether anything did.
 
     \b
     Examples:

@@ -289,7 +289,8 @@ def _notes(checkpoint: Checkpoint, rows: Iterable[Row], problem: str) -> Iterato
         yield "holds the state of an optimizer, but no weights of the model it optimized"
     escaped = {name for row in rows for name in (row.layer, row.label) if not name.isprintable()}
     if escaped:
-        yield f"{len(escaped):,} names have characters that could act on a terminal; they are shown escaped"
+        names = "1 name has" if len(escaped) == 1 else f"{len(escaped):,} names have"
+        yield f"{names} characters that could act on a terminal, which are shown escaped"
 
 
 def _chosen(row: Row, choice: Choice) -> bool:

@@ -273,7 +273,7 @@ def test_notes() -> None:
     assert any("state of an optimizer" in note for note in list_checkpoint(checkpoint_of(*state)).notes)
     assert any("no Keras checkpoint" in note for note in listing("broken/plain.h5").notes)
     hostile = weight("layers/a/vars/0", layer="a\x1b[2J")
-    assert any("1 names" in note and "escaped" in note for note in list_checkpoint(checkpoint_of(hostile)).notes)
+    assert any("1 name has" in note and "escaped" in note for note in list_checkpoint(checkpoint_of(hostile)).notes)
     assert listing("keras3/mlp.keras").notes == ()
 
 

@@ -65,7 +65,7 @@ EMPTY = {"meta", "link", "input", "br", "hr", "img"}
 FOREIGN = {"path", "rect", "use", "polygon"}  # of SVG, which close themselves
 TAGS = EMPTY | FOREIGN | set(
     "html head title style body a header div h1 h2 h3 p nav button main section ul li b span svg label select option "
-    "details summary dl dt dd table thead tbody tr th td footer script i g text".split()
+    "details summary dl dt dd table thead tbody tr th td footer script i g text code".split()
 )  # fmt: skip
 ATTRIBUTES = set(
     "lang charset http-equiv content name rel href class id type hidden aria-labelledby aria-label aria-hidden "

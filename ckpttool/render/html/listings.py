@@ -59,7 +59,7 @@ def _figures(result: Listing, layers: Sequence[LayerRow]) -> Iterator[tuple[str,
     content = result.content
     yield f"{content.params:,}", "parameters"
     yield f"{content.weights:,}", "weights"
-    yield f"{len(layers):,}", "layers"
+    yield f"{len(layers):,}", "layers listed"
     yield size(result.size), "file"
     stats = [row.stats for row in result.rows if row.stats is not None]
     if stats:
