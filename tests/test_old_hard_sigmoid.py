@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+import ckpttool
+
 Function = Callable[[Any], Any]
+MODULE = "ckpttool.old_activations"
 
 
 def test_importing_registers_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,11 +22,16 @@ def test_importing_registers_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def register(package: str, name: str) -> Callable[[Function], Function]:
         return lambda function: registered.setdefault(f"{package}>{name}", function)
 
-    keras = SimpleNamespace(saving=SimpleNamespace(register_keras_serializable=register), ops=np)
-    monkeypatch.setitem(sys.modules, "keras", keras)  # type: ignore[arg-type]
-    monkeypatch.delitem(sys.modules, "ckpttool.old_activations", raising=False)
-    module = importlib.import_module("ckpttool.old_activations")
-    monkeypatch.delitem(sys.modules, "ckpttool.old_activations")
+    keras: Any = SimpleNamespace(saving=SimpleNamespace(register_keras_serializable=register), ops=np)
+    monkeypatch.setitem(sys.modules, "keras", keras)
+    before = sys.modules.get(MODULE)
+    monkeypatch.setattr(ckpttool, "old_activations", None, raising=False)  # whatever was there comes back
+    monkeypatch.setitem(sys.modules, MODULE, keras)
+    del sys.modules[MODULE]
+    module = importlib.import_module(MODULE)
+    monkeypatch.undo()
+    assert sys.modules.get(MODULE) is before
+    assert vars(ckpttool).get("old_activations") is before
     assert registered == {"ckpttool>hard_sigmoid": module.hard_sigmoid}
     x = np.array([-4.0, -2.5, -1.0, 0.0, 1.0, 2.5, 4.0])
     np.testing.assert_allclose(module.hard_sigmoid(x), [0.0, 0.0, 0.3, 0.5, 0.7, 1.0, 1.0])

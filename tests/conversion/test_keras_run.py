@@ -184,6 +184,8 @@ def test_open_axes_are_tried() -> None:
     assert (outputs[0] == inputs[0] * 2).all()
     with pytest.raises(ValueError, match="too small"):
         child.try_inputs(Model(double, least=1000, width=None), 0)
+    kinds, _, _ = child.try_inputs(Model(double, least=100, width=None), 0)
+    assert [kind.size for kind in kinds] == [128]
     once = Model(double, least=1000)
     with pytest.raises(ValueError, match="too small"):
         child.try_inputs(once, 0)
