@@ -27,6 +27,7 @@ from ckpttool.conversion.compile.stored_state import WHERE as STATE
 from ckpttool.conversion.compile.trained_weights import own_slots, with_placed
 from ckpttool.conversion.config import (
     adapted_layers,
+    channels_first,
     graph_vocabularies,
     lambdas,
     multi_gpu,
@@ -341,12 +342,13 @@ def _check_vocabularies(part: Part, assets: Mapping[str, bytes], form: str, jour
 
 
 def _check_calls(rewritten: Rewritten, whole: bool, journal: Journal) -> None:
-    """Refuse layers that lack their function, or get ragged tensors that they do not accept; for weights alone, note
-    the function as a need."""
+    """Refuse layers that lack their function, or get ragged tensors that they do not accept, and note those that do not
+    run everywhere; for weights alone, note the function as a need."""
     for layer in rewritten.without_function:
         _note_function(layer, whole, journal)
     if whole and not journal.refusals:  # a config with refused layers may not be complete
         ragged_inputs.check(Args.of(rewritten.config), journal)
+        channels_first.note(rewritten.config, journal)
 
 
 def _note_function(layer: Unfilled, whole: bool, journal: Journal) -> None:

@@ -1,0 +1,79 @@
+"""Live Keras runs one layer of `channels_first` after another, each in a process of its own.
+
+As a process, `python -m tests.conversion.channels_first_layers`, it writes a JSON object of the layers, as they are in
+`CASES`, and whether each predicts. With oneDNN or without: TensorFlow reads `TF_ENABLE_ONEDNN_OPTS`.
+"""
+
+import json
+import os
+import signal
+from typing import Any
+
+import numpy as np
+
+SIZES: dict[int, tuple[int, ...]] = {1: (4, 9), 2: (4, 9, 9), 3: (4, 7, 7, 7)}
+SECONDS = 60
+_WINDOW = {"kernel_size": 3}
+_FILTERS = {"kernel_size": 3, "filters": 4}
+
+
+def cases() -> dict[str, tuple[str, dict[str, Any], int]]:
+    """The layers by their keys: class, arguments, and number of spatial axes."""
+    layers: list[tuple[str, dict[str, Any], int]] = []
+    for rank in SIZES:
+        layers += [
+            (f"Conv{rank}D{kind}", _FILTERS | more, rank) for kind in ("", "Transpose") for more in ({}, {"strides": 2})
+        ]
+        layers += [(f"Conv{rank}D", {**_FILTERS, "groups": 2}, rank), (f"ConvLSTM{rank}D", _FILTERS, rank)]
+        layers += [(f"{kind}Pooling{rank}D", {"pool_size": 2}, rank) for kind in ("Max", "Average")]
+        layers += [(f"Global{kind}Pooling{rank}D", {}, rank) for kind in ("Max", "Average")]
+        layers.append(("BatchNormalization", {"axis": 1}, rank))
+    for rank in (1, 2):
+        layers += [(f"DepthwiseConv{rank}D", _WINDOW, rank), (f"SeparableConv{rank}D", _FILTERS, rank)]
+    layers += [("Conv2D", {**_FILTERS, "dilation_rate": 2}, 2), ("Conv1D", {**_FILTERS, "padding": "same"}, 1)]
+    layers += [(f"{kind}2D", {}, 2) for kind in ("UpSampling", "ZeroPadding", "Cropping")]
+    return {f"{name} {arguments} of {rank}": (name, arguments, rank) for name, arguments, rank in layers}
+
+
+CASES = cases()
+
+
+def config_of(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments with the data format, for layers that take one."""
+    return arguments if name == "BatchNormalization" else {**arguments, "data_format": "channels_first"}
+
+
+def predicts(name: str, arguments: dict[str, Any], rank: int) -> bool:
+    """Whether a layer predicts from random numbers."""
+    import keras
+
+    shape = (2, *SIZES[rank]) if name.startswith("ConvLSTM") else SIZES[rank]
+    layer = getattr(keras.layers, name)(**config_of(name, arguments))
+    model = keras.Sequential([keras.Input(shape), layer])
+    try:
+        model.predict(np.ones((2, *shape), "float32"), verbose=0)
+    except Exception:
+        return False
+    return True
+
+
+def in_process(case: tuple[str, dict[str, Any], int]) -> bool:
+    """Whether a layer predicts, asked in a process of its own, which has a minute for it."""
+    process = os.fork()
+    if not process:
+        signal.alarm(SECONDS)
+        os._exit(0 if predicts(*case) else 1)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+
+
+def main() -> None:
+    """Write the answers."""
+    import keras
+
+    assert keras.__version__  # imported once, before the processes
+    answers = {key: in_process(case) for key, case in CASES.items()}
+    os.write(1, json.dumps(answers).encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Layers of `channels_first`, which TensorFlow does not compute on every CPU."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ckpttool.conversion import convert
+from ckpttool.conversion.config.channels_first import NEEDS_ONEDNN, needs_onednn
+from tests.conversion.channels_first_layers import CASES, config_of
+from tests.conversion.test_anchors import legacy
+from tests.live import keras
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("onednn", ["0", "1"])
+def test_which_layers_run(onednn: str) -> None:
+    """Live Keras on a CPU predicts with all of them by oneDNN, and without it with those that the table leaves out."""
+    keras()
+    command = [sys.executable, "-m", "tests.conversion.channels_first_layers"]
+    environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": onednn}
+    answered = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=500, check=True
+    )
+    runs = json.loads(answered.stdout)
+    expected = {
+        key: onednn == "1" or not needs_onednn({"class_name": name, "config": config_of(name, arguments)})
+        for key, (name, arguments, _) in CASES.items()
+    }
+    assert runs == expected
+    assert {name for name, _, _ in CASES.values()} >= NEEDS_ONEDNN
+
+
+@pytest.mark.parametrize(
+    ("config", "target", "announced"),
+    [
+        ({"data_format": "channels_first"}, "new.keras", True),
+        ({"data_format": "channels_first", "groups": 2}, "new.keras", False),
+        ({"data_format": "channels_last"}, "new.keras", False),
+        ({"data_format": "channels_first"}, "new.weights.h5", False),
+    ],
+)
+def test_what_is_said_of_them(config: dict[str, Any], target: str, announced: bool, tmp_path: Path) -> None:
+    """One line has their names, of a whole model."""
+    kernel = (3, 3, 4 // config.get("groups", 1), 4)
+    layer = ("Conv2D", {"filters": 4, "kernel_size": [3, 3], **config}, {"kernel": kernel, "bias": (4,)})
+    source = legacy(tmp_path / "old.h5", layer, shape=(None, 4, 4, 4))
+    guesses = [guess.what for guess in convert(source, tmp_path / target).guesses]
+    assert any("there is a GPU or oneDNN for channels_first (l0)" in guess for guess in guesses) is announced
