@@ -147,12 +147,6 @@ def _bins(arguments: Arguments, refuse: Refuse) -> None:
         raise refuse("num_bins", "neither num_bins nor bin_boundaries is given; Keras takes one of them")
 
 
-def _inner(arguments: Arguments, refuse: Refuse) -> None:
-    inner = arguments.get("inner_optimizer")
-    if isinstance(inner, Object) and inner.class_name == "LossScaleOptimizer":
-        raise refuse("inner_optimizer", "it is a LossScaleOptimizer itself")
-
-
 def _integers(arguments: Arguments, refuse: Refuse) -> None:
     """IntegerLookup (keras/src/layers/preprocessing/integer_lookup.py)."""
     if arguments.get("vocabulary_dtype", "int64") != "int64":
@@ -247,7 +241,6 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
     "StringLookup": (_strings,),
     "TextVectorization": (_texts,),
     "InputLayer": (_input_layer,),
-    "LossScaleOptimizer": (_inner,),
     "Normalization": (_statistics,),
     "RNN": (_cell,),
     **dict.fromkeys(_OPTIMIZERS, (_one_clip, _ema)),
