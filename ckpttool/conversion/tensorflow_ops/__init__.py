@@ -4,7 +4,7 @@ from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call
 from ckpttool.model.tensorflow_ops.dtypes import result_dtypes
-from ckpttool.model.tensorflow_ops.emitter import Inner, Node, NoEquivalent, Result, Sizes
+from ckpttool.model.tensorflow_ops.emitter import Inner, Node, NoEquivalent, Number, Result, Sizes
 from ckpttool.model.tensorflow_ops.equivalent import equivalent, title
 from ckpttool.model.tensorflow_ops.recorded_calls import CLASSES
 from ckpttool.model.tensorflow_ops.table import FUNCTIONS
@@ -16,7 +16,7 @@ REPLACE_OPERATION = Edit(
 )
 EDITS = (REPLACE_OPERATION,)
 
-__all__ = ["CLASSES", "EDITS", "FUNCTIONS", "Inner", "Node", "Result", "Sizes", "result_dtypes", "rewritten"]
+__all__ = ["CLASSES", "EDITS", "FUNCTIONS", "Inner", "Node", "Number", "Result", "Sizes", "result_dtypes", "rewritten"]
 
 
 def rewritten(args: Args, call: Call, where: str, journal: Journal) -> tuple[tuple[Node, ...], Result] | None:

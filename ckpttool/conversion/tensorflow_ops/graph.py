@@ -8,7 +8,7 @@ from ckpttool.conversion.config.graphs import Connections, GraphLayer, numbered_
 from ckpttool.conversion.config.layer_order import in_order
 from ckpttool.conversion.config.tensor_dtypes import Dtypes
 from ckpttool.conversion.journal import Journal
-from ckpttool.conversion.tensorflow_ops import CLASSES, Inner, Node, Result, Sizes, rewritten
+from ckpttool.conversion.tensorflow_ops import CLASSES, Inner, Node, Number, Result, Sizes, rewritten
 from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call, Tensor
@@ -65,7 +65,7 @@ class Operations:
         argument = self._argument(tensor)
         if isinstance(argument, Tensor):
             return argument
-        if isinstance(argument, Sizes):
+        if isinstance(argument, Sizes | Number):
             self.journal.refuse(self._where(tensor.layer), "a shape that layers take as a tensor")
         return Tensor(self.names[tensor.layer], 0, tensor.output)
 

@@ -28,6 +28,14 @@ class Sizes:
 
 
 @dataclass(frozen=True, slots=True)
+class Number:
+    """A floating-point number that follows from known sizes, such as the root of the size of an axis, in its dtype."""
+
+    value: float
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """An operation or layer: its module, class and arguments, and its call. `args` and `kwargs` have tensors of the old
     graph, `Inner`s and plain values in them."""
@@ -81,7 +89,10 @@ class Emitter:
     guesses: list[str] = field(default_factory=list)
 
     def op(self, place: str, *args: Any, **config: Any) -> Inner:
-        """The output of an operation such as `numpy.Add`, called with `args`, lists of numbers among them as arrays."""
+        """The output of an operation such as `numpy.Add`, called with `args`, lists of numbers among them as arrays.
+        Raises NoEquivalent where one of them is a shape."""
+        if any(isinstance(value, Number | Sizes) for value in _leaves([*args, *config.values()])):
+            raise NoEquivalent("arithmetic with a shape")
         module, _, class_name = place.partition(".")
         self.nodes.append(Node(f"keras.src.ops.{module}", class_name, config, tuple(map(constant, args))))
         return Inner(len(self.nodes) - 1)
@@ -100,5 +111,6 @@ class Emitter:
 
 _OTHER_FLOATS = frozenset({"bfloat16", "float16", "float64"})  # which layers would cast to float32
 
-Result = Inner | Sizes | Any
-"""The result of a call: a node's output, sizes, or a tensor of the old graph that it returns unchanged."""
+Result = Inner | Sizes | Number | Any
+"""The result of a call: a node's output, sizes, a number from them, or a tensor of the old graph that it returns
+unchanged."""

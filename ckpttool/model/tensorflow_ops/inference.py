@@ -10,7 +10,7 @@ from ckpttool.model.graph import Call, Tensor
 from ckpttool.model.layers.work import Run, Work, added
 from ckpttool.model.output_rule import Infer, Outputs
 from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Shape
-from ckpttool.model.tensorflow_ops.emitter import Inner, NoEquivalent, Sizes
+from ckpttool.model.tensorflow_ops.emitter import Inner, NoEquivalent, Number, Sizes
 from ckpttool.model.tensorflow_ops.equivalent import equivalent, title
 
 _DTYPE = "float32"  # of tensors whose dtype is not computed here: no shape depends on it
@@ -30,6 +30,8 @@ def function_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
         result = equivalent(args, _valued(call)).result
         if isinstance(result, Sizes):
             return (() if result.alone else (len(result.sizes),),)
+        if isinstance(result, Number):
+            return ((),)
         if isinstance(result, Tensor):
             return (result.shape,)
         if not isinstance(result, Inner):

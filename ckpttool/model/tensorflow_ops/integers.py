@@ -7,7 +7,7 @@ compute; `Mean` and `Sum` of keras/src/ops/numpy.py, 3.15.
 from typing import Any
 
 from ckpttool.model.tensorflow_ops.emitter import Emitter, NoEquivalent, Result, typed
-from ckpttool.model.tensorflow_ops.shape_functions import Function, dtype_of, is_tensor, size_arithmetic
+from ckpttool.model.tensorflow_ops.shape_functions import Function, dtype_of, is_tensor, plain, size_arithmetic
 
 _DIVIDED_AS = {"int32": "float64", "int64": "float64", **dict.fromkeys(("int8", "int16", "uint8", "uint16"), "float32")}
 _GROWING = frozenset({"int8", "int16", "uint8", "uint16"})  # whose sums have a larger dtype in Keras 3
@@ -60,6 +60,7 @@ def division(place: str, name: str = "") -> Function:
         dtype = dtype_of(x, y)
         if (sizes := size_arithmetic(name, x, y)) is not None:
             return sizes
+        x, y = plain(x), plain(y)
         if is_whole(dtype):
             wide = divided_dtype(dtype)
             x, y = (
@@ -94,7 +95,7 @@ def raw_division(e: Emitter, x: Any, y: Any, name: Any = None) -> Result:
     """An operation of the graph that divides in the dtype of its inputs."""
     if (sizes := size_arithmetic("math.truediv", x, y)) is not None:
         return sizes
-    dtype = dtype_of(x, y)
+    x, y, dtype = plain(x), plain(y), dtype_of(x, y)
     if is_whole(dtype):
         raise NoEquivalent(f"a quotient of {dtype}, cut off to a whole number")
     return e.op("numpy.TrueDivide", typed(x, dtype), typed(y, dtype))

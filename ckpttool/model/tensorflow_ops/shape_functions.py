@@ -7,9 +7,10 @@ of 2.15 for the functions, keras/src/ops of 3.15 for their replacements.
 from collections.abc import Callable
 from typing import Any
 
+from ckpttool.io import scalars
 from ckpttool.model.graph import Tensor
 from ckpttool.model.sizes import is_integer
-from ckpttool.model.tensorflow_ops.emitter import Emitter, Inner, NoEquivalent, Result, Sizes
+from ckpttool.model.tensorflow_ops.emitter import Emitter, Inner, NoEquivalent, Number, Result, Sizes
 
 Function = Callable[..., Result]
 
@@ -187,15 +188,22 @@ def gather(
     return e.op("numpy.Take", params, indices, axis=static(axis, "the axis") or 0)
 
 
-def size_arithmetic(name: str, x: Any, y: Any) -> Sizes | None:
-    """The result of arithmetic with sizes, None where neither operand is a size. Raises NoEquivalent."""
-    if not (isinstance(x, Sizes) or isinstance(y, Sizes)):
+def size_arithmetic(name: str, x: Any, y: Any) -> Sizes | Number | None:
+    """The result of arithmetic with sizes, None where neither operand is a size, or one is known and the other one a
+    tensor. Raises NoEquivalent."""
+    if not any(isinstance(value, Sizes | Number) for value in (x, y)):
         return None
-    left, right = (item.sizes[0] if isinstance(item, Sizes) and item.alone else item for item in (x, y))
-    if left is None or right is None:
+    left, right = plain(x), plain(y)
+    if is_tensor(left) or is_tensor(right):
+        if not isinstance(right if is_tensor(left) else left, int | float):
+            raise NoEquivalent(_ARITHMETIC)
+        return None
+    if isinstance(x, Number) or isinstance(y, Number):
+        return _number_arithmetic(name, left, right, (x if isinstance(x, Number) else y).dtype)
+    if any(isinstance(value, Sizes) and value.alone for value in (left, right)):
         return Sizes((None,), alone=True)
     if not (is_integer(left) and is_integer(right)):
-        raise NoEquivalent("arithmetic with a shape")
+        raise NoEquivalent(_ARITHMETIC)
     if name in ("math.floordiv", "math.truediv", "compat.v1.floor_div") and right and left % right == 0:
         return Sizes((left // right,), alone=True)
     size = {
@@ -205,5 +213,59 @@ def size_arithmetic(name: str, x: Any, y: Any) -> Sizes | None:
         "math.multiply": left * right,
     }.get(name)
     if size is None:
-        raise NoEquivalent("arithmetic with a shape")
+        raise NoEquivalent(_ARITHMETIC)
     return Sizes((size,), alone=True)
+
+
+_ARITHMETIC = "arithmetic with a shape"
+
+
+def plain(value: Any) -> Any:
+    """The number that a known size is, or that follows from sizes; other values unchanged."""
+    if isinstance(value, Number):
+        return value.value
+    known = isinstance(value, Sizes) and value.alone and value.sizes[0] is not None
+    return value.sizes[0] if known else value
+
+
+def _number_arithmetic(name: str, left: Any, right: Any, dtype: str) -> Number:
+    """A number from two others, as TensorFlow computes it. Raises NoEquivalent."""
+    import numpy as np
+
+    function = {
+        "__operators__.add": np.add,
+        "math.add": np.add,
+        "math.subtract": np.subtract,
+        "math.multiply": np.multiply,
+        "math.truediv": np.divide,
+    }.get(name)
+    if function is None or not all(isinstance(value, int | float) for value in (left, right)):
+        raise NoEquivalent(_ARITHMETIC)
+    of = np.dtype(dtype).type
+    with np.errstate(all="ignore"):
+        return _number(scalars.as_float(function(of(left), of(right))), dtype)
+
+
+def _number(value: float, dtype: str) -> Number:
+    if scalars.real(value) is None:
+        raise NoEquivalent(_ARITHMETIC)
+    return Number(value, dtype)
+
+
+def root(e: Emitter, x: Any, name: Any = None) -> Result:
+    """The square root, which of a number from sizes is one."""
+    if not isinstance(x, Number):
+        return e.op("numpy.Sqrt", x)
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        return _number(scalars.as_float(np.sqrt(np.dtype(x.dtype).type(x.value))), x.dtype)
+
+
+def crop(
+    e: Emitter, image: Any, offset_height: Any, offset_width: Any, target_height: Any, target_width: Any
+) -> Result:
+    """A part of images, by where it begins and how large it is."""
+    starts, sizes = static([offset_height, offset_width], "a slice"), static([target_height, target_width], "a slice")
+    ends = [{"start": start, "stop": start + size} for start, size in zip(starts, sizes, strict=True)]
+    return getitem(e, image, [{"class_name": "__ellipsis__"}, *ends, {"start": None, "stop": None}])

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ckpttool.model.tensorflow_ops import integers as w
+from ckpttool.model.tensorflow_ops import matrix_functions as m
 from ckpttool.model.tensorflow_ops import shape_functions as p
 from ckpttool.model.tensorflow_ops import value_functions as n
 from ckpttool.model.tensorflow_ops.emitter import Emitter, NoEquivalent, Result, typed
@@ -24,8 +25,8 @@ def _unary(place: str) -> Function:
 def _binary(place: str, name: str = "") -> Function:
     def function(e: Emitter, x: Any, y: Any, **beside: Any) -> Result:
         _check(beside)
-        dtype = p.dtype_of(x, y)
-        return p.size_arithmetic(name, x, y) or e.op(place, typed(x, dtype), typed(y, dtype))
+        sizes, dtype = p.size_arithmetic(name, x, y), p.dtype_of(x, y)
+        return sizes or e.op(place, typed(p.plain(x), dtype), typed(p.plain(y), dtype))
 
     return function
 
@@ -72,7 +73,7 @@ _UNARY = {
     "math.logical_not": "numpy.LogicalNot", "math.negative": "numpy.Negative", "math.reciprocal": "numpy.Reciprocal",
     "math.rint": "numpy.Round", "math.round": "numpy.Round", "math.rsqrt": "math.Rsqrt", "math.sigmoid": "nn.Sigmoid",
     "math.sign": "numpy.Sign", "math.sin": "numpy.Sin", "math.sinh": "numpy.Sinh", "math.softplus": "nn.Softplus",
-    "math.sqrt": "numpy.Sqrt", "math.square": "numpy.Square", "math.tan": "numpy.Tan", "math.tanh": "numpy.Tanh",
+    "math.square": "numpy.Square", "math.tan": "numpy.Tan", "math.tanh": "numpy.Tanh",
     "nn.elu": "nn.Elu", "nn.relu": "nn.Relu", "nn.relu6": "nn.Relu6", "nn.selu": "nn.Selu", "nn.sigmoid": "nn.Sigmoid",
     "nn.silu": "nn.Silu", "nn.softplus": "nn.Softplus", "nn.softsign": "nn.Softsign", "nn.swish": "nn.Silu",
     "nn.tanh": "numpy.Tanh", "ones_like": "numpy.OnesLike", "stop_gradient": "core.StopGradient",
@@ -102,7 +103,7 @@ _REDUCED = {
 _OTHERS: dict[str, Function] = {
     "math.atan2": lambda e, y, x, name=None: e.op("numpy.Arctan2", y, x),
     "keras.backend.batch_flatten": lambda e, x: e.layer("Flatten", x, p.dtype_of(x)),
-    "linalg.diag_part": n.diag_part,
+    "linalg.diag_part": m.diag_part,
     "linalg.trace": lambda e, x, name=None: w.cast_back(e, e.op("numpy.Trace", x, axis1=-2, axis2=-1), p.dtype_of(x)),
     "__operators__.eq": n.compared("numpy.Equal"), "__operators__.ne": n.compared("numpy.NotEqual"),
     "compat.v1.div": w.old_division, "math.divide": w.division("numpy.TrueDivide", "math.truediv"),
@@ -114,7 +115,7 @@ _OTHERS: dict[str, Function] = {
     "fill": n.fill, "gather": p.gather, "identity": n.identity, "image.flip_left_right": lambda e, image: e.op(
         "numpy.Flip", image, axis=-2), "image.flip_up_down": lambda e, image: e.op("numpy.Flip", image, axis=-3),
     "image.resize": n.resize, "image.rgb_to_grayscale": _with("image.RGBToGrayscale", {}),
-    "linalg.matmul": n.matmul, "linalg.norm": n.norm, "math.add_n": n.add_n, "math.argmax": n.extreme("numpy.Argmax"),
+    "linalg.matmul": n.matmul, "linalg.norm": m.norm, "math.add_n": n.add_n, "math.argmax": n.extreme("numpy.Argmax"),
     "math.argmin": n.extreme("numpy.Argmin"), "math.cumprod": n.cumprod, "math.cumsum": n.cumsum,
     "math.l2_normalize": n.l2_normalize, "math.multiply_no_nan": n.multiply_no_nan,
     "math.squared_difference": n.squared_difference, "math.top_k": n.top_k, "nn.avg_pool2d": n.pool("nn.AveragePool"),
@@ -124,8 +125,14 @@ _OTHERS: dict[str, Function] = {
     "nn.moments": n.moments, "nn.softmax": n.softmax, "nn.space_to_depth": _with(
         "nn.SpaceToDepth", {"block_size": "block_size"}), "one_hot": n.one_hot, "pad": n.pad, "repeat": n.repeat,
     "reshape": p.reshape, "reverse": _with("numpy.Flip", {"axis": "axis"}), "roll": _with(
-        "numpy.Roll", {"shift": "shift", "axis": "axis"}), "shape": p.shape, "slice": p.slice_, "sort": _with(
-        "numpy.Sort", {"axis": "axis"}), "split": p.split, "squeeze": _with("numpy.Squeeze", {"axis": "axis"}),
+        "numpy.Roll", {"shift": "shift", "axis": "axis"}), "shape": p.shape, "slice": p.slice_, "sort": n.sort,
+    "split": p.split, "squeeze": _with("numpy.Squeeze", {"axis": "axis"}),
+    "linalg.band_part": m.band_part, "math.reduce_euclidean_norm": m.euclidean, "math.sqrt": p.root,
+    "image.crop_to_bounding_box": p.crop, "image.extract_patches": n.patches,
+    "ensure_shape": lambda e, x, shape, name=None: n.identity(e, x),
+    "image.grayscale_to_rgb": n.grayscale_to_rgb, "image.hsv_to_rgb": _with("image.HSVToRGB", {}),
+    "image.rgb_to_hsv": _with("image.RGBToHSV", {}), "linalg.matrix_transpose": m.matrix_transpose,
+    "linalg.solve": m.solve, "math.accumulate_n": n.add_n,
     "stack": p.stack, "strided_slice": p.strided_slice, "tile": _with("numpy.Tile", {"multiples": "repeats"}),
     "transpose": p.transpose, "unstack": p.unstack, "where": n.where, "raw.resize": n.resize_raw,
 }  # fmt: skip
@@ -144,7 +151,8 @@ ALIASES = {
     "compat.v1.reduce_prod": "math.reduce_prod", "compat.v1.reduce_sum": "math.reduce_sum",
     "compat.v1.shape": "shape", "compat.v1.space_to_depth": "nn.space_to_depth", "compat.v1.depth_to_space":
     "nn.depth_to_space", "compat.v1.squeeze": "squeeze", "compat.v1.transpose": "transpose",
-    "compat.v1.where": "where", "compat.v1.nn.max_pool2d": "nn.max_pool2d", "divide": "math.truediv",
+    "compat.v1.where": "where", "compat.v1.nn.max_pool2d": "nn.max_pool2d", "compat.v1.nn.max_pool": "nn.max_pool2d",
+    "compat.v1.nn.avg_pool": "nn.avg_pool2d", "nn.avg_pool": "nn.avg_pool2d", "divide": "math.truediv",
     "exp": "math.exp", "floor": "math.floor", "greater": "math.greater", "less": "math.less",
     "linalg.l2_normalize": "math.l2_normalize", "log": "math.log", "matmul": "linalg.matmul",
     "maximum": "math.maximum", "minimum": "math.minimum", "multiply": "math.multiply", "negative": "math.negative",

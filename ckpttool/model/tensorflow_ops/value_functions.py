@@ -6,10 +6,10 @@ of 2.15 for the functions, keras/src/ops of 3.15 for their replacements.
 
 from typing import Any
 
-from ckpttool.model.sizes import is_integer
-from ckpttool.model.tensorflow_ops.emitter import Emitter, NoEquivalent, Result, Sizes, typed
+from ckpttool.io import scalars
+from ckpttool.model.tensorflow_ops.emitter import Emitter, NoEquivalent, Number, Result, Sizes, typed
 from ckpttool.model.tensorflow_ops.integers import check_floats
-from ckpttool.model.tensorflow_ops.shape_functions import Function, dtype_of, is_tensor, static
+from ckpttool.model.tensorflow_ops.shape_functions import Function, dtype_of, getitem, is_tensor, static
 
 
 def matmul(
@@ -49,11 +49,11 @@ _LEFT_OUT: Any = object()
 
 
 def compared(place: str) -> Function:
-    """The comparison of `==` and `!=`, whose second operand TensorFlow 2.4 leaves out of configs."""
+    """The comparison of `==` and `!=`, whose second operand TensorFlow 2.4 to 2.15 leave out of configs."""
 
     def comparison(e: Emitter, self: Any, other: Any = _LEFT_OUT) -> Result:
         if other is _LEFT_OUT:
-            raise NoEquivalent("the config does not say with what it compares, which TensorFlow 2.4 leaves out")
+            raise NoEquivalent("the config does not say with what it compares, which TensorFlow leaves out")
         return e.op(place, self, typed(other, dtype_of(self)))
 
     return comparison
@@ -75,10 +75,26 @@ def multiply_no_nan(e: Emitter, x: Any, y: Any, name: Any = None) -> Result:
 
 
 def cast(e: Emitter, x: Any, dtype: Any, name: Any = None) -> Result:
-    """The values in another dtype; sizes are unchanged."""
+    """The values in another dtype; sizes are unchanged, but for a known one, which becomes a number, and back."""
+    wanted = dtype_named(dtype)
     if isinstance(x, Sizes):
-        return x
+        known = x.alone and x.sizes[0] is not None and wanted in _FLOATS
+        return Number(1.0 * (x.sizes[0] or 0), wanted) if known else x
+    if isinstance(x, Number):
+        return _number_cast(x, wanted)
     return e.op("core.Cast", x, dtype=dtype_named(dtype))
+
+
+def _number_cast(number: Number, dtype: str) -> Result:
+    if dtype in _FLOATS:
+        return Number(number.value, dtype)
+    size = scalars.truncated(number.value) if dtype in ("int32", "int64") else None
+    if size is None:
+        raise NoEquivalent(f"a number from a shape as {dtype}")
+    return Sizes((size,), alone=True)
+
+
+_FLOATS = frozenset({"float32", "float64"})
 
 
 def dtype_named(dtype: Any) -> str:
@@ -122,14 +138,28 @@ def one_hot_dtype(on_value: Any, off_value: Any, dtype: Any) -> str:
     return plain if dtype is None else dtype_named(dtype)
 
 
-def norm(
-    e: Emitter, tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: Any = None, name: Any = None
-) -> Result:
-    """The length of vectors."""
-    if ord not in ("euclidean", 2, 2.0) or not (is_integer(axis) or axis is None):
-        raise NoEquivalent("a norm other than the euclidean one of vectors")
-    total = e.op("numpy.Sum", e.op("numpy.Square", tensor), axis=axis, keepdims=bool(keepdims))
-    return e.op("numpy.Sqrt", total)
+def sort(e: Emitter, values: Any, axis: Any = -1, direction: Any = "ASCENDING", name: Any = None) -> Result:
+    """Sorted values, the smallest first, or the largest."""
+    if direction not in ("ASCENDING", "DESCENDING"):
+        raise NoEquivalent("another order")
+    ordered = e.op("numpy.Sort", values, axis=static(axis, "the axis"))
+    return ordered if direction == "ASCENDING" else e.op("numpy.Flip", ordered, axis=static(axis, "the axis"))
+
+
+def patches(e: Emitter, images: Any, sizes: Any, strides: Any, rates: Any, padding: str, name: Any = None) -> Result:
+    """Patches of images, each as the channels of one place."""
+    size, stride, rate = (static(value, "the patches") for value in (sizes, strides, rates))
+    if any(value[0] != 1 or value[3] != 1 for value in (size, stride, rate)) or rate[1] != rate[2]:
+        raise NoEquivalent("patches along other axes")
+    return e.op(
+        "image.ExtractPatches", images, size=size[1:3], strides=stride[1:3], dilation_rate=rate[1],
+        padding=padding.lower(),
+    )  # fmt: skip
+
+
+def grayscale_to_rgb(e: Emitter, images: Any, name: Any = None) -> Result:
+    """The one channel, three times."""
+    return e.op("numpy.Concatenate", [images, images, images], axis=-1)
 
 
 def l2_normalize(
@@ -181,11 +211,23 @@ def cumprod(
 
 
 def _cumulated(e: Emitter, place: str, x: Any, axis: Any, exclusive: bool, reverse: bool) -> Result:
+    along = static(axis, "the axis")
+    x = e.op("numpy.Flip", x, axis=along) if reverse else x
+    cumulated: Result = e.op(place, x, axis=along)
     if exclusive:
-        raise NoEquivalent("exclusive sums or products")
-    x = e.op("numpy.Flip", x, axis=axis) if reverse else x
-    cumulated = e.op(place, x, axis=axis)
-    return e.op("numpy.Flip", cumulated, axis=axis) if reverse else cumulated
+        cumulated = _shifted(e, cumulated, along, "numpy.ZerosLike" if place == "numpy.Cumsum" else "numpy.OnesLike")
+    return e.op("numpy.Flip", cumulated, axis=along) if reverse else cumulated
+
+
+def _shifted(e: Emitter, x: Any, axis: int, first: str) -> Result:
+    """A tensor one place further along an axis, with zeros or ones in front."""
+
+    def part(start: int | None, stop: int | None) -> Any:
+        others = [{"start": None, "stop": None}] * (axis if axis >= 0 else -axis - 1)
+        own, around = {"start": start, "stop": stop}, {"class_name": "__ellipsis__"}
+        return getitem(e, x, [*others, own] if axis >= 0 else [around, own, *others])
+
+    return e.op("numpy.Concatenate", [e.op(first, part(None, 1)), part(None, -1)], axis=axis)
 
 
 def top_k(e: Emitter, input: Any, k: Any = 1, sorted: bool = True, index_type: Any = None, name: Any = None) -> Result:
@@ -313,10 +355,3 @@ def bias_add(e: Emitter, value: Any, bias: Any, data_format: Any = None, name: A
 def identity(e: Emitter, input: Any, name: Any = None, **_: Any) -> Result:
     """The tensor itself."""
     return input if is_tensor(input) or isinstance(input, Sizes) else e.op("core.ConvertToTensor", input)
-
-
-def diag_part(
-    e: Emitter, input: Any, name: Any = "diag_part", k: Any = 0, padding_value: Any = 0, align: Any = "RIGHT_LEFT"
-) -> Result:
-    """A diagonal of matrices."""
-    return e.op("numpy.Diagonal", input, offset=static(k, "the diagonal"), axis1=-2, axis2=-1)
