@@ -265,13 +265,44 @@ def tensors(author):
     return model(author, start, author.head(x, None))
 
 
+def adversarial(author):
+    """A generator in front of a discriminator, which was compiled and is frozen."""
+    draw, layers = author.d, author.l
+    draw.habits.append("generator in front of a frozen discriminator")
+    models = []
+    for size in (draw.choice(5, 7), 6):
+        sequential = author.api.models.Sequential()
+        units = 6 if not models else 2
+        for layer in [author.input_layer((6,)), layers.Dense(size, activation="tanh"), layers.Dense(units)]:
+            sequential.add(layer)
+        models.append(sequential)
+    generator, discriminator = models
+    discriminator.compile(loss="mse", optimizer="adam")
+    discriminator.trainable = False
+    start = inputs(author, (6,))
+    author.asked = {"loss": "mse", "optimizer": draw.choice("sgd", "adam", "rmsprop", "adagrad")}
+    return model(author, start, discriminator(generator(start)))
+
+
+def named_target(author):
+    """A loss by the name of the one output."""
+    draw = author.d
+    draw.habits.append("loss by the name of one output")
+    x = start = inputs(author, (6,))
+    x = author.l.Dense(2, activation="softmax", name="score")(x)
+    author.asked = {"loss": {"score": draw.choice("mse", "categorical_crossentropy")}, "optimizer": "adam"}
+    return model(author, start, x)
+
+
 def wide(author):
-    """A model of one of these habits that this Keras has."""
-    order = author.d.random.permutation(len(HABITS))
-    return next(built for built in (HABITS[at](author) for at in order) if built is not None)
+    """A model of one of these habits that this Keras has; of those of later, for more than 100 of a hundred models."""
+    habits = LATER if author.wide > 100 else HABITS
+    order = author.d.random.permutation(len(habits))
+    return next(built for built in (habits[at](author) for at in order) if built is not None)
 
 
 HABITS = (
     masks, stateful, siamese, frozen_base, truncated, lambdas, inner_model, added, deferred, activations, states,
     two_names, in_time, merge_first, channels, tensors, preprocessing.prepared, preprocessing.prepared,
 )  # fmt: skip
+LATER = (adversarial, named_target)
