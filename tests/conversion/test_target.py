@@ -193,7 +193,7 @@ def test_gates_that_were_hard_by_default(gates: str, version: str, guessed: bool
 @pytest.fixture(params=[(name, own.VARIANTS[name][0]) for name in own.VARIANTS if name != "odd-loader"], ids=str)
 def model(request: pytest.FixtureRequest) -> Any:
     """A model of own classes with its weights filled."""
-    return filled(own.made(keras, *request.param))
+    return filled(own.build(keras, *request.param))
 
 
 def test_every_layout_into_every_form(model: Any, tmp_path: Path) -> None:
@@ -295,7 +295,7 @@ def test_the_state_of_an_optimizer_of_an_own_class(tmp_path: Path) -> None:
 
 def test_layers_that_load_in_a_way_of_their_own(tmp_path: Path) -> None:
     """Values of such layers stay where they are among paths; to another layout the layers alone could bring them."""
-    model = filled(own.made(keras, "odd-loader", "same"))
+    model = filled(own.build(keras, "odd-loader", "same"))
     wanted, architecture = values(model), Architecture.from_model(model)
     for name in ("s.weights.h5", "s.keras"):
         convert(saved(model, tmp_path / name), tmp_path / "t.weights.h5", arch=architecture, force=True)
@@ -310,7 +310,7 @@ def test_layers_that_load_in_a_way_of_their_own(tmp_path: Path) -> None:
 
 def test_what_layers_wrote_under_names_of_their_own(tmp_path: Path) -> None:
     """Is copied from one form to another without the live model, too."""
-    model = filled(own.made(keras, "odd-loader", "same"))
+    model = filled(own.build(keras, "odd-loader", "same"))
     wanted = values(model)
     for name, target in (("s.keras", "t.weights.h5"), ("s.weights.h5", "t.weights.json")):
         convert(saved(model, tmp_path / name), tmp_path / target)

@@ -53,7 +53,7 @@ def test_own_classes(case: str, tmp_path: Path) -> None:
     """Every weight of a user's own model is stored where its architecture says, in `.weights.h5` and in legacy files;
     its spec is the same after it was written and read."""
     name, variant = case.split("/")
-    model = own.made(keras, name, variant)
+    model = own.build(keras, name, variant)
     stored.distinct(model, 1)
     architecture = Architecture.from_model(model)
     spec = spec_of(architecture)
