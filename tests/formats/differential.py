@@ -230,18 +230,18 @@ def hdf5_case(number: int, seed: int, folder: Path, child: Child) -> Case:
 
 def other_case(family: str, number: int, seed: int, folder: Path) -> Case:
     """One mutant of an archive or of a JSON document."""
-    mutants = zip_mutants if family == "zip" else documents_mutants
-    data, views, done = mutants.mutant(random.Random(f"{family}/{seed}/{number}"))
+    makers = zip_mutants if family == "zip" else documents_mutants
+    data, views, done = makers.mutant(random.Random(f"{family}/{seed}/{number}"))
     path = folder / f"mutant{number}.keras"
     path.write_bytes(data)
     case = Case(number, family, done)
     try:
-        ours = mutants.our_view(path)
+        ours = makers.our_view(path)
     except CheckpointError:
         case.outcome = "refused"
     else:
         wrong = [
-            f"{name}: {difference}" for name, view in views(data).items() for difference in mutants.compare(ours, view)
+            f"{name}: {difference}" for name, view in views(data).items() for difference in makers.compare(ours, view)
         ]
         if is_flagged(path):
             case.outcome = "flagged"
