@@ -20,6 +20,9 @@ CONFIG = "OBJECT_CONFIG_JSON"
 TRAINED = "_trainable_variables"
 """The list of the weights that an optimizer of Keras 3 trains: some, as those of cells in a list, are nowhere else."""
 
+EXPORTED = "_all_variables"
+"""The list of all variables of an export by Keras 3, which stores every weight twice and has no layers."""
+
 Path = tuple[str, ...]
 
 

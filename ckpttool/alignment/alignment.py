@@ -190,15 +190,15 @@ def _tracked_alignment(model: Part, places: Sequence[Place], checkpoint: Checkpo
 
 def _tracked(model: Part, places: Iterable[Place], checkpoint: Checkpoint) -> Iterator[_Pair]:
     """The pairs of a TensorFlow checkpoint: by its object graph, else by the names of the variables."""
-    from ckpttool.alignment.object_graphs import by_variable_name, in_object_graph  # here, since no other kind has one
-    from ckpttool.object_graph import TRAINED
+    from ckpttool.alignment.object_graphs import by_variable_name, has_attributes_alone, in_object_graph
+    from ckpttool.object_graph import TRAINED  # here, since no other kind has one
 
     by_graph = dict(in_object_graph(model, checkpoint))
-    if by_graph:
-        yield from ((key, Stored(weight), Evidence.PATH) for key, weight in by_graph.items())
-        places = [place for place in places if key_of(place) not in by_graph]
+    yield from ((key, Stored(weight), Evidence.PATH) for key, weight in by_graph.items())
+    places = [place for place in places if key_of(place) not in by_graph]
     # Beside an object graph, names are asked only for weights that the optimizer alone lists, and no layer does.
-    stored = [weight for weight in checkpoint.section(Section.MODEL) if not by_graph or f"/{TRAINED}/" in weight.path]
+    by_names = not by_graph and not has_attributes_alone(model, checkpoint)
+    stored = [weight for weight in checkpoint.section(Section.MODEL) if by_names or f"/{TRAINED}/" in weight.path]
     for place, weight in by_variable_name(model.name, places, stored):
         yield key_of(place), Stored(weight), Evidence.NAME
 

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.model.sizes import Shape, shapes_fit
 from ckpttool.model.slots import Part, Slot
-from ckpttool.object_graph import Node, ObjectGraph
+from ckpttool.object_graph import EXPORTED, Node, ObjectGraph
 from ckpttool.paths import join_path
 
 Key = tuple[str, str, str]
@@ -29,13 +29,15 @@ _OLD_OWNERS = {"_lookup_layer": "_vectorize_layer"}  # which counted and weighed
 
 class _Step(NamedTuple):
     """An object of the model and its node; `group` and `owner` are its top layer and its path below that. `old_owner`
-    is the node of the object that had its weights in older versions, None where there is none."""
+    is the node of the object that had its weights in older versions, None where there is none. `path` is the object's
+    path in `.weights.h5`, from the model on."""
 
     part: Part
     node: int
     group: str
     owner: str
     old_owner: int | None = None
+    path: str = ""
 
 
 def in_object_graph(model: Part, checkpoint: Checkpoint) -> Iterator[tuple[Key, Weight]]:
@@ -85,7 +87,7 @@ def _pairs(model: Part, graph: ObjectGraph, start: int, weights: Mapping[str, We
                 yield (step.group, step.owner, slot.name), weight
         below = _layers(step, graph) if step.part.is_model and _lists(step, graph) else _attributes(step, graph)
         stack.extend(
-            _Step(part, node, *_place(step, at, part), graph.nodes[step.node].child(_OLD_OWNERS.get(at, "")))
+            _Step(part, node, *_place(step, at, part), _old_owner(step, at, graph), join_path(step.path, at))
             for at, part, node in below
             if node is not None
         )
@@ -96,6 +98,11 @@ def _place(step: _Step, at: str, part: Part) -> tuple[str, str]:
     if not step.group and not step.owner and step.part.is_model:
         return part.name, ""
     return step.group, join_path(step.owner, at)
+
+
+def _old_owner(step: _Step, at: str, graph: ObjectGraph) -> int | None:
+    """The node of the object that had the weights of a child of an object in older versions."""
+    return graph.nodes[step.node].child(_OLD_OWNERS.get(at, ""))
 
 
 def _owners(slot: Slot, step: _Step, graph: ObjectGraph) -> Iterator[int]:
@@ -122,10 +129,20 @@ def _weight(graph: ObjectGraph, node: int, slot: Slot, weights: Mapping[str, Wei
 
 
 def _lists(step: _Step, graph: ObjectGraph) -> bool:
-    """Whether a model has its layers in a list, as the config says or the file does: one of the user's own class has
-    them as attributes."""
-    listed = all(at.startswith(_LISTED) for at, _ in step.part.children)
-    return listed or any(name.startswith(_NUMBERED) for name, _ in graph.nodes[step.node].children)
+    """Whether the file has the layers of a model in a list: those of a model of the user's own class are attributes."""
+    return any(name.startswith(_NUMBERED) for name, _ in graph.nodes[step.node].children)
+
+
+def has_attributes_alone(model: Part, checkpoint: Checkpoint) -> bool:
+    """Whether a model of the user's own class and a file both have layers as attributes alone.
+
+    Then the names of variables say nothing beside them: Keras numbers those by the order in which layers were made. An
+    export by Keras 3 has no layers, and names alone.
+    """
+    graph = checkpoint.object_graph
+    if graph is None or graph.nodes[0].child(EXPORTED) is not None:
+        return False
+    return any(layer.aliases or not at.startswith(_LISTED) for at, layer in model.children)
 
 
 def _layers(step: _Step, graph: ObjectGraph) -> Iterator[tuple[str, Part, int | None]]:
@@ -157,10 +174,21 @@ def _attributes(step: _Step, graph: ObjectGraph) -> Iterator[tuple[str, Part, in
     """The objects inside a layer with their places and nodes: by the name of an attribute, or by number in a list."""
     counts: dict[str, int] = {}
     for at, part in step.part.children:
+        if step.part.is_model and at.startswith(_LISTED):
+            yield at, part, _node_of_alias(part, step, graph)
+            continue
         container, _, _ = at.rpartition("/")
         number = counts[container] = counts.get(container, -1) + 1
         node = attribute(container or at, step.node, graph)
         yield at, part, _member(graph.nodes[node], number) if container and node is not None else node
+
+
+def _node_of_alias(layer: Part, step: _Step, graph: ObjectGraph) -> int | None:
+    """The node of a layer that Keras 3 lists, and that is an attribute of a model of the user's own class; None where
+    it is a member of a list or a dict, whose place there is not known."""
+    above = [f"{path}/" for path in (step.path, *step.part.aliases) if path] or [""]
+    names = [alias.removeprefix(path) for alias in layer.aliases for path in above if alias.startswith(path)]
+    return next((attribute(name, step.node, graph) for name in names if "/" not in name), None)
 
 
 def _member(container: Node, number: int) -> int | None:

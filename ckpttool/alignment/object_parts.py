@@ -37,7 +37,8 @@ def part_names(checkpoint: Checkpoint) -> list[str]:
     graph = checkpoint.object_graph
     if graph is None or not graph.nodes or any(_OF_MODEL.match(name) for name, _ in graph.nodes[0].children):
         return []
-    if any(node is graph.nodes[0] for node in graph.nodes[1:]):  # as `checkpoint_of` makes it
+    # `save_weights` calls the model itself `root`; `checkpoint_of` makes a root of one of the nodes.
+    if graph.nodes[0].child("root") == 0 or any(node is graph.nodes[0] for node in graph.nodes[1:]):
         return []
     own = {path for path, weight in checkpoint.weights.items() if weight.section is Section.MODEL}
     children = [(name, node) for name, node in graph.nodes[0].children[:_SHOWN] if not graph.nodes[node].attributes]

@@ -89,7 +89,7 @@ def test_predicts_what_old_keras_did(converted: Converted) -> None:
     }
     guessed = {guess.where for guess in converted.result.guesses}
     assert wrong.keys() <= guessed
-    assert {name.partition("_")[0] for name in guessed} <= {"cropped2d", "cropped3d", "kernels", *PADDED}
+    assert {name.partition("_")[0] for name in guessed} <= {"cropped2d", "cropped3d", "kernels", "layers", *PADDED}
 
 
 @pytest.mark.parametrize("writer", [writer for writer in WRITERS if (FOLDER / f"{writer}-refused.h5.gz").exists()])

@@ -48,6 +48,15 @@ def _without(spec: Spec, inputs: set[str]) -> Spec:
     return dataclasses.replace(spec, layers=layers, empty=(), aliases=None)
 
 
+def test_inputs_of_a_sequential() -> None:
+    """The InputLayer that Keras adds to a Sequential is not among its listed layers, as in a config."""
+    model = keras.Sequential([keras.layers.Dense(3)])
+    model.build((None, 2))
+    part = Architecture.from_model(model).part
+    assert part is not None
+    assert [(layer.class_name, layer.listed) for _, layer in part.children] == [("Dense", True), ("InputLayer", False)]
+
+
 @pytest.mark.parametrize("case", OWN)
 def test_own_classes(case: str, tmp_path: Path) -> None:
     """Every weight of a user's own model is stored where its architecture says, in `.weights.h5` and in legacy files;

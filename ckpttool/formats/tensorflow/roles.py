@@ -12,13 +12,12 @@ from ckpttool.checkpoint import Section
 from ckpttool.formats.tensorflow.bundle import Bundle
 from ckpttool.formats.tensorflow.weights import Role
 from ckpttool.io import scalars
-from ckpttool.object_graph import TRAINED, VALUE, Attribute, ObjectGraph, Path
+from ckpttool.object_graph import EXPORTED, TRAINED, VALUE, Attribute, ObjectGraph, Path
 
 _STEPS = frozenset({"iter", "_iterations"})  # in which an optimizer counts its steps
 _RATES = frozenset({"learning_rate", "_learning_rate"})
 _OPTIMIZERS = frozenset({"optimizer", "_optimizer", "base_optimizer"})
 _METRICS = frozenset({"keras_api", "metrics", "_metrics", "_compile_metrics", "_loss_tracker"})
-_COPIES = "_all_variables"  # of an export by Keras 3, which stores every weight twice
 _COUNTER = "save_counter"
 _WORD_COUNTS = frozenset({"num_documents", "num_elements"})  # of what a layer was adapted to
 _GENERATOR_STATE = "_state_var"  # of a tf.random.Generator, which draws random numbers for a layer
@@ -106,7 +105,7 @@ def _role(attribute: Attribute, section: Section, path: Path, own_names: Counter
     name = attribute.full_name
     if attribute.name != VALUE or _SEED.fullmatch(name) or path[-1:] in ((_COUNTER,), (_GENERATOR_STATE,)):
         return Role(Section.OTHER, None, name or None)
-    if _COPIES in path and not own_names[name]:
+    if EXPORTED in path and not own_names[name]:
         section = Section.MODEL
     if section is not Section.MODEL:
         return Role(section, None, name or None)
@@ -132,7 +131,7 @@ def _sections(graph: ObjectGraph) -> dict[int, tuple[Section, Path]]:
 
 def _leaves_model(graph: ObjectGraph, optimizers: set[int], number: int, name: str) -> bool:
     """Whether the child of a node under a name is no longer a part of the model."""
-    return name in _METRICS or name == _COPIES or name in _OPTIMIZERS or graph.nodes[number].child(name) in optimizers
+    return name in _METRICS or name == EXPORTED or name in _OPTIMIZERS or graph.nodes[number].child(name) in optimizers
 
 
 def _optimizers(graph: ObjectGraph) -> Iterator[int]:

@@ -139,6 +139,7 @@ class _Node:
     placed: bool
     tracked: bool
     children: tuple["_Node", ...]
+    listed: bool = True
 
     def walk(self, path: str = "") -> Iterator[tuple[str, "_Node"]]:
         """The node and all below it, with their paths."""
@@ -196,6 +197,7 @@ class _Tree:
             placed=node.placed,
             tracked=node.tracked,
             aliases=tuple(saved.aliases) if saved and node.placed else (),
+            listed=node.listed,
             is_optimizer=_is_optimizer(saveable),
             assets=_keeps_files(saveable),
         )
@@ -207,7 +209,8 @@ class _Tree:
         for number, layer in enumerate(getattr(saveable, "_layers", ())):
             at = owned.pop(id(layer), None)
             # A layer that is saved at another place has a number in brackets here, which is the path of nothing.
-            yield self._node(layer, f"({number})" if at is None else self._path(at), at is not None, True)
+            node = self._node(layer, f"({number})" if at is None else self._path(at), at is not None, True)
+            yield replace(node, listed=not _is_input_of_sequential(layer, saveable))
         for owner in owned.values():
             yield self._node(owner.object, self._path(owner), True, False)
 
@@ -217,6 +220,11 @@ class _Tree:
     def _path(self, saved: _SavedObject) -> str:
         """The path of an object from the one that holds it."""
         return saved.path.removeprefix(f"{saved.holder.path}/") if saved.holder and saved.holder.path else saved.path
+
+
+def _is_input_of_sequential(layer: Any, owner: Any) -> bool:
+    """Whether a layer is the input of a Sequential, which does not list it among its layers."""
+    return isinstance(owner, _keras().Sequential) and isinstance(layer, _keras().layers.InputLayer)
 
 
 def _name(saveable: Any) -> str:
