@@ -85,7 +85,8 @@ def command(
     with open_checkpoint(checkpoint) as opened:
         work = sum(weight.nbytes for weight in opened.section(Section.MODEL)) if values else 0
         chosen = checkpoint_of(opened, part) if part else opened
-        result = verify(chosen, options.expected(architecture), by, allowed, values, progress(work), skip_mismatch)
+        expected = options.model_of_function(architecture) or architecture
+        result = verify(chosen, expected, by, allowed, values, progress(work), skip_mismatch)
         notes = opened.notes
     emit(VERIFY_OUTPUTS[output](result, Style(color=wants_color(color))))
     warn(checkpoint, (), notes)

@@ -179,7 +179,7 @@ def test_attributes_of_a_model_of_an_own_class(tmp_path: Path) -> None:
     assert pairs == {"d": "a", "d_1": "b", "d_2": "c", "d_3": "h"}
 
 
-def _own_model(**attributes: str) -> Part:
+def own_model(**attributes: str) -> Part:
     """A model of a user's own class, whose layers Keras 3 lists, and finds under the names of attributes, too."""
     layers = [
         (f"layers/{name}", Part("Dense", name, (Slot("kernel", ()),), aliases=(attribute,)))
@@ -188,7 +188,7 @@ def _own_model(**attributes: str) -> Part:
     return Part("Net", "net", children=tuple(layers), is_model=True)
 
 
-_CROSSED: list[writer.Object] = [
+CROSSED: list[writer.Object] = [
     ([("y", 1), ("z", 2), ("layers", 5)], [], []),
     ([("kernel", 3)], [], []),
     ([("kernel", 4)], [], []),
@@ -201,23 +201,23 @@ _CROSSED: list[writer.Object] = [
 
 def test_attributes_that_keras_3_finds_in_its_list(tmp_path: Path) -> None:
     """Layers go by the attribute, not by the place in a list, nor by names, which Keras numbered in another order."""
-    with ckpttool.open(writer.with_graph(tmp_path, writer.graph(_CROSSED), list("ab"))) as checkpoint:
-        pairs = {key[0]: weight.path for key, weight in in_object_graph(_own_model(z="dense", y="dense_1"), checkpoint)}
+    with ckpttool.open(writer.with_graph(tmp_path, writer.graph(CROSSED), list("ab"))) as checkpoint:
+        pairs = {key[0]: weight.path for key, weight in in_object_graph(own_model(z="dense", y="dense_1"), checkpoint)}
         assert pairs == {"dense": "b", "dense_1": "a"}
 
 
 def test_attributes_of_other_names(tmp_path: Path) -> None:
     """Variables are not taken by their names where no attribute of a model is in the file."""
-    with ckpttool.open(writer.with_graph(tmp_path, writer.graph(_CROSSED), list("ab"))) as checkpoint:
-        model = with_part({}, _own_model(first="dense", second="dense_1"))
+    with ckpttool.open(writer.with_graph(tmp_path, writer.graph(CROSSED), list("ab"))) as checkpoint:
+        model = with_part({}, own_model(first="dense", second="dense_1"))
         assert align(checkpoint, model).aligned == ()
 
 
 @pytest.mark.parametrize(("root", "parts"), [([], ["y", "z", "layers"]), ([("root", 0)], [])])
 def test_parts_of_saved_weights(root: list[tuple[str, int]], parts: list[str], tmp_path: Path) -> None:
     """The layers of a model that `save_weights` saved, which calls the model its root, are no models to choose from."""
-    children, *rest = _CROSSED[0]
-    objects = [([*children, *root], *rest), *_CROSSED[1:]]
+    children, *rest = CROSSED[0]
+    objects = [([*children, *root], *rest), *CROSSED[1:]]
     with ckpttool.open(writer.with_graph(tmp_path, writer.graph(objects), list("ab"))) as checkpoint:
         assert part_names(checkpoint) == parts
 

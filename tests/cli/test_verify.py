@@ -10,7 +10,10 @@ import h5py
 import numpy as np
 import pytest
 
+from ckpttool.model.config import with_part
 from ckpttool.render import VERIFY_OUTPUTS
+from tests.alignment.test_object_graphs import CROSSED, own_model
+from tests.formats.tensorflow import writer
 from tests.samples import FIXTURES
 
 MLP = FIXTURES / "keras3/mlp.weights.h5"
@@ -228,3 +231,14 @@ def test_bad_architectures(name: str, tmp_path: Path, run: Callable[..., Any]) -
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.startswith(f"error: {path}: ")
     assert outcome.err.count("error:") == 1
+
+
+@pytest.mark.parametrize(("attributes", "matches"), [(("y", "z"), 2), (("first", "second"), 0)])
+def test_model_of_a_function_by_its_objects(
+    attributes: tuple[str, str], matches: int, tmp_path: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkpoint of TensorFlow fits the model of a function by attributes, as tf.keras pairs them, not by names."""
+    prefix = writer.with_graph(tmp_path, writer.graph(CROSSED), list("ab"))
+    model = with_part({}, own_model(**dict(zip(attributes, ("dense", "dense_1"), strict=True))))
+    monkeypatch.setattr("ckpttool.cli.options.model_of_function", lambda text: model)
+    assert f"\n{matches} weights match" in run("verify", prefix, "mine:build").out
