@@ -52,3 +52,9 @@ def test_what_is_said_of_them(config: dict[str, Any], target: str, announced: bo
     source = legacy(tmp_path / "old.h5", layer, shape=(None, 4, 4, 4))
     guesses = [guess.what for guess in convert(source, tmp_path / target).guesses]
     assert any("there is a GPU or oneDNN for channels_first (l0)" in guess for guess in guesses) is announced
+
+
+@pytest.mark.parametrize("class_name", [None, {}, [], {"class_name": "Conv2D"}])
+def test_entries_of_junk(class_name: object) -> None:
+    """An entry whose class is no text is none of these layers."""
+    assert not needs_onednn({"class_name": class_name, "config": {"data_format": "channels_first"}})

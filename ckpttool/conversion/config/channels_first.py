@@ -37,8 +37,8 @@ def note(config: Mapping[str, Any], journal: Journal) -> None:
 
 def needs_onednn(entry: Mapping[str, Any]) -> bool:
     """Whether an entry of a config is that of a layer that fails on a CPU without oneDNN."""
-    config = entry.get("config")
-    if entry.get("class_name") not in NEEDS_ONEDNN or not isinstance(config, Mapping):
+    class_name, config = entry.get("class_name"), entry.get("config")
+    if not isinstance(class_name, str) or class_name not in NEEDS_ONEDNN or not isinstance(config, Mapping):
         return False
-    in_groups = config.get("groups", 1) != 1 and entry["class_name"] in _BY_XLA_IN_GROUPS
+    in_groups = config.get("groups", 1) != 1 and class_name in _BY_XLA_IN_GROUPS
     return config.get("data_format") == "channels_first" and not in_groups

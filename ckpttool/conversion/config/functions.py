@@ -217,7 +217,9 @@ def check_copied(layer: Any, label: str, journal: Journal) -> None:
     """
     for entry in mappings_in(layer):
         name = entry.get("config")
-        if entry.get("class_name") == "function" and entry.get("module") is None and name in _WRITTEN_AS_OWN:
+        if not isinstance(name, str) or entry.get("class_name") != "function" or entry.get("module") is not None:
+            continue
+        if name in _WRITTEN_AS_OWN:
             why = f"the author's own function {name}, which Keras 3 replaces by its own in a Bidirectional"
             journal.refuse(label, f"{why}; --builtin {name} accepts that")
 
