@@ -346,7 +346,7 @@ def test_data_of_another_program_are_not_to_be_fetched(tmp_path: Path, run: Call
     path = tmp_path / "data.h5"
     with h5py.File(path, "w") as file:
         file["images"] = np.zeros((4, 4))
-    assert "leave data of other programs out of what is checked" in run("check", path).out
+    assert "leave architectures and data of other programs out of what is checked" in run("check", path).out
     refusals = run("convert", path, tmp_path / "new.keras")
     assert (refusals.code != 0, "is HDF5 of another program" in refusals.err, "--arch" in refusals.err) == (
         True,
