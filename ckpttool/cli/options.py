@@ -12,7 +12,6 @@ from ckpttool.io.scalars import digits
 if TYPE_CHECKING:
     from ckpttool.inspection.cost import InputShapes
     from ckpttool.model import Architecture
-    from ckpttool.model.spec import Spec
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -91,15 +90,6 @@ color = click.option(
     show_default=True,
     help="Colour; auto means on a terminal and without NO_COLOR.",
 )
-
-
-def expected(architecture: str) -> "Spec | str":
-    """The value of an argument ARCHITECTURE: the path itself, or the spec of the model that a function of the user's
-    own returns. Prints a note where that runs code."""
-    from ckpttool.model.spec import spec_of  # most commands never need it
-
-    own = model_of_function(architecture)
-    return architecture if own is None else spec_of(own)
 
 
 def architecture(text: str | None) -> "Architecture | None":

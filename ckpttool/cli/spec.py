@@ -5,7 +5,7 @@ import click
 from ckpttool.alignment.architectures import load_spec
 from ckpttool.cli import options
 from ckpttool.cli.emit import emit_to
-from ckpttool.model.spec import to_json
+from ckpttool.model.spec import spec_of, to_json
 
 
 @click.command("spec", short_help="Write a list of the weights that an architecture expects.")
@@ -27,6 +27,6 @@ def command(architecture: str, output_file: str | None) -> None:
     """
     if output_file is not None:
         options.check_text_file(output_file, [architecture])
-    expected = options.expected(architecture)
-    text = to_json(load_spec(expected) if isinstance(expected, str) else expected)
+    own = options.model_of_function(architecture)
+    text = to_json(load_spec(architecture) if own is None else spec_of(own))
     emit_to(output_file, text.rstrip("\n"))

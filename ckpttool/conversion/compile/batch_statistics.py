@@ -12,7 +12,7 @@ On TensorFlow, Keras of many backends from 2.1.3 to 2.2.5 moves both statistics 
 loading: the first batch takes their place. Measured with 2.2.4.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ckpttool.conversion.compile.optimizers import WHERE
@@ -38,7 +38,7 @@ def note(config: Mapping[str, Any], origin: Origin, journal: Journal) -> None:
     if origin.version is None or (origin.of_many_backends and origin.before(*_BY_ONE_LESS)):
         return
     as_before = set() if origin.of_many_backends else _unfused(Args.of(config), origin)
-    names = sorted({str(layer.get("name", "")) for layer in _trained(config) if id(layer) not in as_before})
+    names = _names(layer for layer in _trained(config) if id(layer) not in as_before)
     if names:
         journal.lose(
             WHERE,
@@ -48,7 +48,7 @@ def note(config: Mapping[str, Any], origin: Origin, journal: Journal) -> None:
 
 
 def _note_beginning(config: Mapping[str, Any], origin: Origin, journal: Journal) -> None:
-    names = sorted({str(layer.get("name", "")) for layer in _trained(config)})
+    names = _names(_trained(config))
     began_anew = origin.before(*_GOES_ON) and not origin.before(*_BEGINS_ANEW)
     if names and began_anew and origin.of_many_backends and not origin.theano:
         journal.lose(
@@ -64,6 +64,11 @@ def _trained(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         inner = entry.get("config") if entry.get("class_name") == "BatchNormalization" else None
         if isinstance(inner, Mapping) and inner.get("trainable", True):
             yield inner
+
+
+def _names(layers: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The names in the arguments of layers, each once, in order."""
+    return sorted({str(layer.get("name", "")) for layer in layers})
 
 
 def _unfused(model: Args, origin: Origin) -> set[int]:

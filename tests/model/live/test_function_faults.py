@@ -38,6 +38,15 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def fault_of(function: str) -> str:
+    """The message of the error in which the model of a function ends; no escape in it is raw."""
+    with pytest.raises(BuildError) as raised:
+        architecture_of_function(function)
+    text = str(raised.value)
+    assert "\x1b" not in text
+    return text
+
+
 @pytest.mark.parametrize(
     ("function", "message"),
     [
@@ -49,12 +58,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_functions_that_fail(project: Path, function: str, message: str) -> None:
     """The error has the last line that the function's process printed, and no raw escape."""
-    with pytest.raises(BuildError) as raised:
-        architecture_of_function(function)
-    text = str(raised.value)
+    text = fault_of(function)
     assert text.startswith(f"{function}: gives no model")
     assert message in text
-    assert "\x1b" not in text
 
 
 def test_modules_that_are_admitted(project: Path) -> None:
