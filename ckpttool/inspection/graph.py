@@ -30,8 +30,9 @@ class GraphLayer:
     `params` is the number of its parameters, those of the layers in a model included; None where it is not known.
     `model` is the number of the model around it among the layers of the graph, None at the top. A model has the numbers
     of its first layers in `inputs` and of its last ones in `outputs`, in the order of its inputs and outputs; None
-    stands for one that is not shown. `hidden` is the number of layers inside it that are not shown. `change` says what
-    a comparison found: "added", "removed", "config", "weights" or "config, weights"; empty where it found nothing.
+    stands for one that is not shown. `is_output` says that its model returns an output of it. `hidden` is the number of
+    layers inside it that are not shown. `change` says what a comparison found: "added", "removed", "config", "weights"
+    or "config, weights"; empty where it found nothing.
     """
 
     path: str
@@ -47,6 +48,7 @@ class GraphLayer:
     model: int | None = None
     inputs: tuple[int | None, ...] = ()
     outputs: tuple[int | None, ...] = ()
+    is_output: bool = False
     hidden: int = 0
     change: str = ""
 
@@ -187,11 +189,14 @@ class _Builder:
         numbers = [self._add_layer(step, name, model) for step, name in zip(steps, names, strict=True)]
         if chained:
             self.connections += _chain(numbers, steps)
-            return tuple(numbers[:1]), tuple(numbers[-1:])
-        by_name = dict(zip(names, numbers, strict=True))
-        self.connections += _references(steps, names, by_name)
-        ends = (read_references(args.config.get(key)) for key in ("input_layers", "output_layers"))
-        first, last = (tuple(by_name[tensor.layer] for tensor in tensors) for tensors in ends)
+            first, last = tuple(numbers[:1]), tuple(numbers[-1:])
+        else:
+            by_name = dict(zip(names, numbers, strict=True))
+            self.connections += _references(steps, names, by_name)
+            ends = (read_references(args.config.get(key)) for key in ("input_layers", "output_layers"))
+            first, last = (tuple(by_name[tensor.layer] for tensor in tensors) for tensors in ends)
+        for number in last:
+            self.layers[number]["is_output"] = True
         return first, last
 
     def _add_layer(self, step: Step, name: str, model: int | None) -> int:

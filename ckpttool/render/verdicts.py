@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NUMBER = re.compile(r"\d+")
 VERDICT_HEADERS = ["status", "weight", "count", "why", "what would help"]
 _RED, _GREEN, _YELLOW, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"
-_COLORS = {"loads": _GREEN, "does not load": _RED, "cannot tell": _YELLOW}
+_COLORS = {"loads": _GREEN, "fits": _YELLOW, "does not load": _RED, "cannot tell": _YELLOW}
 _INTO = {"cannot tell": "cannot tell whether it loads into"}
 _KERAS = {
     "loads": "Keras 3 loads it",
@@ -43,9 +43,10 @@ def verdict_word(result: VerifyResult) -> str:
 
 def headline(result: VerifyResult, style: Style) -> str:
     """Three lines: the verdict, the way of loading, and the behaviour of Keras."""
-    verdict = _INTO.get(result.verdict, f"{verdict_word(result)} into")
+    word = verdict_word(result)
+    verdict = _INTO.get(word, f"{word} into")
     if style.color:
-        verdict = f"{_COLORS[result.verdict]}{verdict}{_PLAIN}"
+        verdict = f"{_COLORS[word]}{verdict}{_PLAIN}"
     loader = f"{FORMATS[result.kind].title}, loaded by {result.loader} ({result.because})"
     count = len(result.matched)
     matched = f"{count_of(count, 'weight')} match{'es' * (count == 1)}"

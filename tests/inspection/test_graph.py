@@ -146,6 +146,15 @@ def test_a_shared_model_is_there_once() -> None:
     assert graph.layers[numbers["block/core/core_in"]].frozen
 
 
+def test_layers_that_give_outputs_of_their_model_are_marked() -> None:
+    """In every model the layers that Keras lists as its outputs, in a Sequential the last one; all that is shown."""
+    graph = of("keras3/nested.keras")
+    for model, numbers in graph.inside().items():
+        outputs = graph.outputs if model is None else graph.layers[model].outputs
+        assert {number for number in numbers if graph.layers[number].is_output} == set(outputs)
+    assert [layer.path for layer in folded(graph, 1).layers if layer.is_output] == ["verdict"]
+
+
 def test_models_fold() -> None:
     """Below the depth a model is one layer that says how many it hides; its parameters stay."""
     graph = of("keras3/nested.keras")

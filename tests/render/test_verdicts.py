@@ -7,7 +7,8 @@ import pytest
 
 import ckpttool
 from ckpttool.model.spec import Opaque, SpecSlot
-from ckpttool.render.verdicts import collapsed, finding_rows, remarks, verdict_word
+from ckpttool.render.style import Style
+from ckpttool.render.verdicts import collapsed, finding_rows, headline, remarks, verdict_word
 from ckpttool.verification import Finding, Status
 from tests.render.test_html import hostile_verdict
 from tests.samples import FIXTURES
@@ -53,6 +54,12 @@ def test_many_long_names_are_cut() -> None:
 def test_word_of_a_verdict(name: str, word: str) -> None:
     """Weights that fit an architecture which Keras 3 cannot build do not load."""
     assert verdict_word(ckpttool.verify(FIXTURES / name, FIXTURES / name)) == word
+
+
+@pytest.mark.parametrize(("name", "color"), [("keras2.2/nested.h5", "33"), ("keras3/nested.keras", "32")])
+def test_color_of_a_verdict(name: str, color: str) -> None:
+    """Only what Keras 3 loads is green; weights that fit what it cannot build are yellow, as they are on a page."""
+    assert f"\x1b[{color}m" in headline(ckpttool.verify(FIXTURES / name, FIXTURES / name), Style(color=True))
 
 
 def test_classes_whose_weights_are_not_known() -> None:

@@ -62,7 +62,7 @@ def sizes_of(layer: GraphLayer) -> str:
 
 
 def facts_of(layer: GraphLayer) -> Iterator[str]:
-    """The further facts about a layer: parameters, frozen, calls, hidden layers, changes."""
+    """The further facts about a layer: parameters, frozen, calls, hidden layers, an output of its model, changes."""
     if layer.params is None:
         yield "parameters not known"
     elif layer.params:
@@ -73,6 +73,8 @@ def facts_of(layer: GraphLayer) -> Iterator[str]:
         yield f"called {layer.calls} times"
     if layer.hidden:
         yield f"{count_of(layer.hidden, 'layer')} inside"
+    if layer.is_output:
+        yield "output"
     if layer.change:
         yield changes(layer.change)
 

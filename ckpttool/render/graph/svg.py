@@ -169,6 +169,7 @@ def _short_facts(layer: GraphLayer) -> str:
     facts = ["?" if layer.params is None else f"{layer.params:,}" if layer.params else ""]
     facts += [f"{layer.calls}x"] if layer.calls > 1 else []
     facts += [f"{layer.hidden:,} inside"] if layer.hidden else []
+    facts += ["output"] if layer.is_output else []
     return " · ".join(filter(None, facts))
 
 
