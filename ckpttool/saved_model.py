@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ckpttool.object_graph import ObjectGraph
 
@@ -34,6 +34,16 @@ class LookupTable:
     asset: str = ""
 
 
+class KerasObject(NamedTuple):
+    """An object of Keras in a SavedModel: its number, the identifier of its kind (`_tf_keras_layer`), its metadata in
+    JSON.
+    """
+
+    number: int
+    identifier: str
+    metadata: str = ""
+
+
 VariableType = tuple[str, tuple[int, ...] | None]
 """The dtype of a variable, empty where it is unknown, and its shape, None where it is open."""
 
@@ -42,8 +52,8 @@ VariableType = tuple[str, tuple[int, ...] | None]
 class SavedModel:
     """A SavedModel without its weights. `tags` are those of each graph, `variables` and `functions` the numbers of its
     variables and functions, `assets` the names of its files. `config_file` is the file with the config of Keras, empty
-    where there is none. `objects` is its object graph; `tables` are its lookup tables, and `variable_types` the dtypes
-    and shapes of its variables, by the number of their object.
+    where there is none. `objects` is its object graph, `keras_objects` those of Keras; `tables` are its lookup tables,
+    and `variable_types` the dtypes and shapes of its variables, by the number of their object.
     """
 
     tensorflow_version: str | None = None
@@ -54,10 +64,12 @@ class SavedModel:
     assets: tuple[str, ...] = ()
     config_file: str = ""
     objects: ObjectGraph = field(default_factory=lambda: ObjectGraph(()), repr=False)
+    keras_objects: tuple[KerasObject, ...] = field(default=(), repr=False)
     tables: Mapping[int, LookupTable] = field(default_factory=dict, repr=False)
     variable_types: Mapping[int, VariableType] = field(default_factory=dict, repr=False)
 
     def facts(self) -> dict[str, Any]:
         """The fields as plain values, without the objects, tables and variables of the graph."""
-        facts = asdict(replace(self, objects=ObjectGraph(()), tables={}, variable_types={}))
-        return {key: value for key, value in facts.items() if key not in ("objects", "tables", "variable_types")}
+        inner = ("objects", "keras_objects", "tables", "variable_types")
+        facts = asdict(replace(self, objects=ObjectGraph(()), keras_objects=(), tables={}, variable_types={}))
+        return {key: value for key, value in facts.items() if key not in inner}

@@ -28,7 +28,6 @@ IN_FIXTURES = {
     ("old_layers/keras2.15/own_class.h5", "S104", "config.config.layers[2]"),
     ("old_layers/keras2.15/refused_block.h5", "S104", "config.config.layers[2]"),
     *((f"own_classes/{name}", "S104", "config.config.layers[4]") for name in ("model.h5", "trained.h5", "model.keras")),
-    ("tensorflow/2.15_trained/words_of_file", "S107", "config.config.layers[1].config.vocabulary"),
     ("old_layers/keras2.2/refused_lambda.h5", "S101", "config.config.layers[1].config.function"),
 }
 

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from ckpttool.checks.limits import cap_findings
-from ckpttool.checks.rule import Finding, Rule
+from ckpttool.checks.rule import Finding, Outcome, Rule
 from ckpttool.checks.safety import sizes
 from ckpttool.checks.safety.callables import CUSTOM_OBJECT, DISGUISED, SAVED_MODEL, UNSAFE_CALLABLE
 from ckpttool.checks.safety.code import BYTES, LAMBDA_CODE, TORCH_MODULE
 from ckpttool.checks.safety.members import config_in
 from ckpttool.checks.safety.paths import PATH_IN_CONFIG, VOCABULARY_PATH
+from ckpttool.checks.safety.saved_layers import SavedLayers
 from ckpttool.checks.subject import Subject
 from ckpttool.dangers import JUDGES, Kind
 from ckpttool.dangers.walk import walk
@@ -33,17 +34,42 @@ def configs(subject: Subject) -> Iterator[Finding]:
     The config of an archive is read even where its weights cannot be read, and where it is a list instead of an object,
     as Keras makes the objects of a list all the same.
     """
+    yield from cap_findings(_without_repeated_custom_objects(_of_configs(subject)))
+
+
+def layers_of_saved_models(subject: Subject) -> Iterator[Outcome]:
+    """The dangers in the metadata of each layer of a SavedModel, as far as its config does not have them.
+
+    tf.keras makes each layer of its own metadata, also where the config of the model lists none. A class that it does
+    not know is none that it needs.
+    """
+    saved = subject.checkpoint.saved_model if subject.checkpoint is not None else None
+    if saved is None or not saved.keras_objects:
+        return
+    layers = SavedLayers.of(saved)
+    yield from layers.unread
+    told = {(finding.rule, finding.detail) for finding in _of_configs(subject)}
+    found = (finding for name, value in layers.values() for finding in _findings_in(value, name, layers))
     yield from cap_findings(
-        _without_repeated_custom_objects(
-            finding for name, value in _values(subject) for finding in _findings_in(value, name)
-        )
+        finding for finding in found if finding.rule is not CUSTOM_OBJECT and (finding.rule, finding.detail) not in told
     )
 
 
-def _findings_in(value: Any, name: str) -> Iterator[Finding]:
+def _of_configs(subject: Subject) -> Iterator[Finding]:
+    saved = subject.checkpoint.saved_model if subject.checkpoint is not None else None
+    layers = SavedLayers.of(saved) if saved is not None else None
+    for name, value in _values(subject):
+        if layers is not None and name == "config":
+            layers.take_root(value)
+        yield from _findings_in(value, name, layers)
+
+
+def _findings_in(value: Any, name: str, layers: SavedLayers | None) -> Iterator[Finding]:
     for node in walk(value, name):
         for judge in JUDGES:
-            yield from (Finding(_BY_KIND[danger.kind], danger.place, danger.detail) for danger in judge(node))
+            for danger in judge(node):
+                if danger.kind is not Kind.OPENED_FILE or layers is None or not layers.are_made_of(node):
+                    yield Finding(_BY_KIND[danger.kind], danger.place, danger.detail)
         for measure in sizes.JUDGES:
             yield from measure(node)
 
@@ -69,4 +95,4 @@ def _without_repeated_custom_objects(findings: Iterator[Finding]) -> Iterator[Fi
         yield finding
 
 
-CHECKS = (configs,)
+CHECKS = (configs, layers_of_saved_models)

@@ -10,7 +10,7 @@ from ckpttool.errors import CorruptFileError, UnsafeFileError
 from ckpttool.formats.tensorflow import lookup_tables, messages, trackables
 from ckpttool.formats.tensorflow.asset_files import ASSET, COLLECTION, asset_files
 from ckpttool.formats.tensorflow.messages import DTYPES
-from ckpttool.formats.tensorflow.saved_objects import KerasObject, read_objects
+from ckpttool.formats.tensorflow.saved_objects import read_objects
 from ckpttool.formats.tensorflow.wire import (
     LEN,
     VARINT,
@@ -24,7 +24,7 @@ from ckpttool.formats.tensorflow.wire import (
 from ckpttool.io.budget import Budget
 from ckpttool.io.sources import Source
 from ckpttool.object_graph import ObjectGraph
-from ckpttool.saved_model import LookupTable, Signature, Tensor, VariableType
+from ckpttool.saved_model import KerasObject, LookupTable, Signature, Tensor, VariableType
 
 MAX_MESSAGE = 256 << 20  # bytes of a part that is read at once: the objects, or a signature
 MAX_GRAPHS = 100  # one for each use: serving, training

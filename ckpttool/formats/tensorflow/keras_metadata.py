@@ -13,7 +13,7 @@ from ckpttool.checkpoint import Producer
 from ckpttool.formats.builder import Parts
 
 if TYPE_CHECKING:
-    from ckpttool.formats.tensorflow.saved_objects import KerasObject
+    from ckpttool.saved_model import KerasObject
 
 _CLASSES = {"_tf_keras_sequential": "Sequential", "_tf_keras_network": "Functional"}
 """The base class of a model by the identifier of its object."""

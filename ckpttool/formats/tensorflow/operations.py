@@ -9,13 +9,21 @@ tensorflow/python/saved_model/save.py; tensorflow/python/training/saver.py, 1.15
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from ckpttool.dangers.tensorflow_calls import registered_operations
-from ckpttool.formats.tensorflow import lookup_tables
+from ckpttool.formats.tensorflow import adapt_steps, lookup_tables
 from ckpttool.formats.tensorflow.asset_files import ASSET, COLLECTION, AssetFile, asset_files
-from ckpttool.formats.tensorflow.conditional_operations import CONDITIONAL, Place, Scope, effect_of, inputs_of
+from ckpttool.formats.tensorflow.conditional_operations import (
+    CONDITIONAL,
+    Place,
+    Scope,
+    effect_of,
+    functions_named,
+    inputs_of,
+)
 from ckpttool.formats.tensorflow.handed_files import Function, files_named, tables_of_arguments
 from ckpttool.formats.tensorflow.places import GRAPH
 from ckpttool.formats.tensorflow.saved_objects import Objects, read_objects
@@ -89,7 +97,10 @@ def operations_in(directory: Path) -> Iterator[Operation]:
             graphs = [(begin, stop) for number, begin, stop in parts if number == _GRAPH]
             functions = {name: len(arguments) for graph in graphs for name, arguments, _ in _functions(source, *graph)}
             operations = [operation for graph in graphs for operation in _in_graph(source, *graph, functions, assets)]
-            operations += _handed(source, graphs, functions, assets, [part for part in parts if part[0] == _OBJECTS])
+            objects = [(begin, stop) for number, begin, stop in parts if number == _OBJECTS]
+            operations += _handed(source, graphs, functions, assets, objects)
+            harmless = _adapt_steps(source, graphs, operations, objects)
+            operations = [operation for operation in operations if operation.function not in harmless]
             yield from operations
             kinds = {operation.kind for operation in operations}
             listed = (_listed(source, begin, stop) for number, begin, stop in parts if number == _META_INFO)
@@ -132,17 +143,56 @@ def _scope(source: Source, places: Iterable[Place], assets: Set[str]) -> Scope:
 
 
 def _handed(
-    source: Source, graphs: Sequence[Place], counts: Mapping[str, int], assets: Set[str], parts: Sequence[Sequence[int]]
+    source: Source, graphs: Sequence[Place], counts: Mapping[str, int], assets: Set[str], objects: Sequence[Place]
 ) -> Iterator[Operation]:
     """The operations that fill tables from files which are handed to their functions, and are named where that is."""
     scopes = (scope for graph in graphs for scope in _scopes(source, graph, assets))
     tables = {argument: kind for scope in scopes for argument, kind in tables_of_arguments(scope)}
     if tables:
-        raw = [memoryview(source.read(start, stop - start)) for _, start, stop in parts]
-        objects = read_objects(raw[-1], source.budget) if raw else Objects()
         scopes = (scope for graph in graphs for scope in _scopes(source, graph, assets))
-        files = files_named(tables, scopes, counts, objects)
+        files = files_named(tables, scopes, counts, _objects(source, objects))
         yield from (Operation(*file, "reads files") for file in files)
+
+
+def _objects(source: Source, places: Sequence[Place]) -> Objects:
+    """The objects of a graph, of which protobuf reads the last."""
+    raw = [memoryview(source.read(start, stop - start)) for start, stop in places[-1:]]
+    return read_objects(raw[0], source.budget) if raw else Objects()
+
+
+def _adapt_steps(
+    source: Source, graphs: Sequence[Place], operations: Iterable[Operation], objects: Sequence[Place]
+) -> Set[str]:
+    """The functions that call Python's where Keras adapts a layer, and nowhere else; nothing else acts in them."""
+    kinds: dict[str, set[str]] = {}
+    for operation in operations:
+        kinds.setdefault(operation.function, set()).add(operation.kind)
+    steps = {
+        function for function, found in kinds.items() if found == {adapt_steps.CALLS} and adapt_steps.is_one(function)
+    }
+    if not steps or len(objects) != 1:
+        return frozenset()
+    nodes = (place for graph in graphs for _, *place in outline(source, *graph, {1: LEN}))
+    of_functions = (place for graph in graphs for _, _, places in _functions(source, *graph) for place in places)
+    named = {name for begin, stop in chain(nodes, of_functions) for name in _named_in(source, begin, stop)}
+    named |= {name for graph in graphs for name in _gradients(source, *graph)}
+    return adapt_steps.held_by_layers(steps - named, _objects(source, objects))
+
+
+def _named_in(source: Source, start: int, end: int) -> Iterator[str]:
+    """What may be the functions that a node calls."""
+    kind = _first_texts(source, start, end)[1]
+    yield kind
+    if kind != "Const":  # whose values may be large
+        yield from functions_named(source, (start, end))
+
+
+def _gradients(source: Source, start: int, end: int) -> Iterator[str]:
+    """The functions that are gradients of others in a graph's libraries (GradientDef: function_name 1, gradient_func
+    2)."""
+    for _, begin, stop in outline(source, start, end, {2: LEN}):
+        for _, first, last in outline(source, begin, stop, {2: LEN}):
+            yield from _first_texts(source, first, last)
 
 
 def _in_graph(source: Source, start: int, end: int, functions: Container[str], assets: Set[str]) -> Iterator[Operation]:

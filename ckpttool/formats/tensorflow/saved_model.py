@@ -17,10 +17,9 @@ from ckpttool.formats.builder import Parts
 from ckpttool.formats.tensorflow import keras_metadata, places
 from ckpttool.formats.tensorflow.checkpoint import add_bundle
 from ckpttool.formats.tensorflow.graphs import Graphs, read_graphs, read_metadata
-from ckpttool.formats.tensorflow.saved_objects import KerasObject
 from ckpttool.io.budget import Budget
 from ckpttool.io.sources import FileSource
-from ckpttool.saved_model import SavedModel
+from ckpttool.saved_model import KerasObject, SavedModel
 
 VARIABLES = "variables/variables.index"
 FLATTENED = "variables.index"
@@ -34,7 +33,8 @@ def read(directory: Path) -> Checkpoint:
     with Parts(Budget(sizes.get(places.GRAPH, 0)), files=list(sizes)) as parts:
         graphs = _graphs(parts, directory / places.GRAPH)
         parts.producer = replace(parts.producer, tensorflow_version=graphs.tensorflow_version)
-        config_file = _add_config(parts, directory, graphs)
+        metadata = _metadata(parts, directory / places.KERAS_METADATA)
+        config_file = _add_config(parts, directory, graphs, metadata)
         parts.saved_model = SavedModel(
             tensorflow_version=graphs.tensorflow_version,
             tags=tuple(graphs.tags),
@@ -44,6 +44,7 @@ def read(directory: Path) -> Checkpoint:
             assets=tuple(graphs.assets),
             config_file=config_file,
             objects=graphs.objects,
+            keras_objects=(*metadata, *graphs.keras_objects),
             tables=graphs.tables,
             variable_types=graphs.variable_types,
         )
@@ -78,12 +79,10 @@ def _graphs(parts: Parts, path: Path) -> Graphs:
             raise (foreign.instead_of_protobuf(source) or error).at(where=path.name) from error
 
 
-def _add_config(parts: Parts, directory: Path, graphs: Graphs) -> str:
+def _add_config(parts: Parts, directory: Path, graphs: Graphs, metadata: list[KerasObject]) -> str:
     """Add the config of Keras from the first place that has one; the place."""
-    metadata = directory / places.KERAS_METADATA
-    if metadata.is_file():
-        objects = _metadata(parts, metadata)
-        return keras_metadata.add_config(parts, objects, places.KERAS_METADATA)
+    if (directory / places.KERAS_METADATA).is_file():
+        return keras_metadata.add_config(parts, metadata, places.KERAS_METADATA)
     whole = directory / WHOLE_CONFIG
     if whole.is_file():
         parts.budget.grow(whole.stat().st_size)
@@ -93,7 +92,9 @@ def _add_config(parts: Parts, directory: Path, graphs: Graphs) -> str:
 
 
 def _metadata(parts: Parts, path: Path) -> list[KerasObject]:
-    """The objects in Keras's metadata; none where it cannot be read, which is refused."""
+    """The objects in Keras's metadata; none where there is no such file, or it cannot be read, which is refused."""
+    if not path.is_file():
+        return []
     try:
         with FileSource(path, parts.budget) as source:
             parts.budget.grow(source.size)

@@ -19,29 +19,18 @@ from ckpttool.formats.tensorflow.wire import (
 )
 from ckpttool.io.budget import Budget
 from ckpttool.object_graph import Node
-from ckpttool.saved_model import VariableType
+from ckpttool.saved_model import KerasObject, VariableType
 
-_CHILD, _USER_OBJECT, _ASSET, _FUNCTION, _VARIABLE, _CONSTANT = 1, 4, 5, 6, 7, 9
-_NODE = dict.fromkeys((_CHILD, _USER_OBJECT, _ASSET, _FUNCTION, _VARIABLE, _CONSTANT), LEN)
+_CHILD, _USER_OBJECT, _ASSET, _FUNCTION, _VARIABLE, _BARE, _CONSTANT, _SAVEABLE = 1, 4, 5, 6, 7, 8, 9, 11
+_NODE = dict.fromkeys((_CHILD, _USER_OBJECT, _ASSET, _FUNCTION, _VARIABLE, _BARE, _CONSTANT, _SAVEABLE), LEN)
 _MAX_CAPTURES = 100  # of one function; a lookup table has two
-
-
-@dataclass(frozen=True, slots=True)
-class KerasObject:
-    """An object of Keras in a SavedModel: its number, the identifier of its kind (`_tf_keras_layer`), its metadata in
-    JSON.
-    """
-
-    number: int
-    identifier: str
-    metadata: str = ""
 
 
 @dataclass(slots=True)
 class Objects:
     """The objects of a SavedModel by number. Of variables dtype and shape, of constants the names of their operations,
-    of files their numbers among the assets, of functions the names of their concrete functions; and the captured
-    objects of each concrete function.
+    of files their numbers among the assets, of functions the names of their concrete functions; the captured objects of
+    each concrete function; and the objects that are functions which save and restore others.
     """
 
     nodes: list[Node] = field(default_factory=list)
@@ -52,6 +41,7 @@ class Objects:
     files: dict[int, int] = field(default_factory=dict)
     functions: dict[int, list[str]] = field(default_factory=dict)
     captured: dict[str, list[int]] = field(default_factory=dict)
+    savers: set[int] = field(default_factory=set)
 
 
 def read_objects(raw: memoryview, budget: Budget) -> Objects:
@@ -78,7 +68,12 @@ def _add_node(objects: Objects, raw: memoryview, budget: Budget) -> None:
         elif kind == _ASSET:
             objects.files[at] = Message(value, {1: VARINT}, budget).integer(1)
         elif kind == _FUNCTION:
-            objects.functions[at] = [paid_text(name, budget) for name in payloads(value, 1, budget)]
+            objects.functions.setdefault(at, []).extend(paid_text(name, budget) for name in payloads(value, 1, budget))
+        elif kind == _BARE:
+            objects.functions.setdefault(at, []).append(Message(value, {1: LEN}, budget).text(1))
+        elif kind == _SAVEABLE:
+            saver = Message(map_entry(value, budget)[1], {2: VARINT, 3: VARINT}, budget)
+            objects.savers |= {saver.integer(2), saver.integer(3)}
         else:
             objects.constants[at] = Message(value, {1: LEN}, budget).text(1)
     objects.nodes.append(Node(tuple(children)))
