@@ -41,7 +41,7 @@ OBJECTS = (
 """The step of a layer as TensorFlow 2.15 stores it."""
 
 
-def _found(folder: Path, graph: bytes, *objects: bytes) -> list[str]:
+def _reported(folder: Path, graph: bytes, *objects: bytes) -> list[str]:
     path = with_graph(folder, b"")
     with (path / "saved_model.pb").open("ab") as file:
         file.write(message(2, message(2, graph) + message(7, b"".join(objects))))
@@ -50,7 +50,7 @@ def _found(folder: Path, graph: bytes, *objects: bytes) -> list[str]:
 
 def test_the_step_of_a_layer_is_harmless(tmp_path: Path) -> None:
     """Nothing but `adapt` of the layer runs it."""
-    assert _found(tmp_path, GRAPH, *OBJECTS) == []
+    assert _reported(tmp_path, GRAPH, *OBJECTS) == []
 
 
 def _with(at: int, changed: bytes) -> tuple[bytes, ...]:
@@ -85,13 +85,13 @@ _HARMFUL = {
 
 
 @pytest.mark.parametrize("case", _HARMFUL)
-def test_every_other_function_that_calls_python_is_found(case: str, tmp_path: Path) -> None:
+def test_every_other_function_that_calls_python_is_reported(case: str, tmp_path: Path) -> None:
     """A function is called as the step of a layer, and can be reached in another way."""
     graph, objects = _HARMFUL[case]
-    assert _found(tmp_path, graph, *objects) == ["PyFunc"]
+    assert _reported(tmp_path, graph, *objects) == ["PyFunc"]
 
 
-def test_a_step_that_reads_files_too_is_found(tmp_path: Path) -> None:
-    """What else acts in the step is found, and its function of Python with it."""
+def test_a_step_that_reads_files_too_is_reported(tmp_path: Path) -> None:
+    """An operation that acts beside it in the step is reported, and the function of Python with it."""
     graph = function(STEP, node("PyFunc", "PyFunc", 3), node("look", "ReadFile", 3))
-    assert _found(tmp_path, graph, *OBJECTS) == ["PyFunc", "look"]
+    assert _reported(tmp_path, graph, *OBJECTS) == ["PyFunc", "look"]

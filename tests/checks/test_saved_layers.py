@@ -14,22 +14,22 @@ from tests.checks.test_operations import message
 from tests.formats.tensorflow.writer import number
 from tests.samples import FIXTURES
 
-WORDS = FIXTURES / "tensorflow/2.15_trained/words_of_file"
+LOOKUP = FIXTURES / "tensorflow/2.15_trained/words_of_file"
 OWN = FIXTURES / "tensorflow/2.15/subclassed"
 _CODE = {"class_name": "__tuple__", "items": ["4wEAAAA=\n", None, None]}
 
 
 def _fields(raw: bytes, number: int) -> list[bytes]:
     """The runs of bytes in a field of a message whose fields are runs of bytes and small numbers."""
-    found, at = [], 0
+    spans, at = [], 0
     while at < len(raw):
         tag, at = _varint(raw, at)
         size, at = _varint(raw, at)
         if tag & 7 == 2:
             if tag >> 3 == number:
-                found.append(raw[at : at + size])
+                spans.append(raw[at : at + size])
             at += size
-    return found
+    return spans
 
 
 def _varint(raw: bytes, at: int) -> tuple[int, int]:
@@ -60,7 +60,7 @@ def edited(folder: Path, source: Path, change: Callable[[list[tuple[int, bytes, 
     return target
 
 
-def _found(path: Path) -> set[tuple[str, str]]:
+def _reported(path: Path) -> set[tuple[str, str]]:
     return {(finding.rule.code, finding.where.partition(".")[0]) for finding in findings(path)}
 
 
@@ -74,10 +74,10 @@ def _with_code(objects: list[tuple[int, bytes, dict[str, Any]]]) -> None:
     layer.update(class_name="Lambda", config={"name": layer["name"], "trainable": True, **code})
 
 
-def test_code_in_a_layer_of_an_own_class_is_found(tmp_path: Path) -> None:
+def test_code_in_a_layer_of_an_own_class_is_reported(tmp_path: Path) -> None:
     """A Lambda in a model whose config lists no layers: tf.keras 2.15 unmarshals it when it loads the model."""
     path = edited(tmp_path, OWN, _with_code)
-    assert {code for code, _ in _found(path)} == {"S101"}
+    assert {code for code, _ in _reported(path)} == {"S101"}
     assert all(finding.where.startswith("objects[") for finding in findings(path))
 
 
@@ -89,7 +89,7 @@ def test_the_metadata_of_harmless_layers_is_no_alarm(tmp_path: Path) -> None:
 
 def test_a_file_that_became_an_asset_is_none_that_is_opened() -> None:
     """tf.keras 2.15 loads this model where the file of the config does not exist: the words are an asset."""
-    assert not {code for code, _ in _found(WORDS)}
+    assert not {code for code, _ in _reported(LOOKUP)}
 
 
 def _own_file(objects: list[tuple[int, bytes, dict[str, Any]]]) -> None:
@@ -136,21 +136,21 @@ _OPENED = {
 
 
 @pytest.mark.parametrize("case", _OPENED)
-def test_a_file_that_is_opened_is_found(case: str, tmp_path: Path) -> None:
-    """A file of words that tf.keras would open is found, wherever it makes the layer of."""
+def test_a_file_that_is_opened_is_reported(case: str, tmp_path: Path) -> None:
+    """A file of words that tf.keras would open is reported, wherever it makes the layer of."""
     change, where = _OPENED[case]
-    assert ("S107", where) in _found(edited(tmp_path, WORDS, change))
+    assert ("S107", where) in _reported(edited(tmp_path, LOOKUP, change))
 
 
 def test_numbers_of_objects_that_are_not_there(tmp_path: Path) -> None:
     """Metadata of objects that the graph does not have are read, and no more."""
-    path = edited(tmp_path, WORDS, lambda objects: objects.append((99_999, b"_tf_keras_network", objects[0][2])))
-    assert ("S107", "objects[99999]") in _found(path)
+    path = edited(tmp_path, LOOKUP, lambda objects: objects.append((99_999, b"_tf_keras_network", objects[0][2])))
+    assert ("S107", "objects[99999]") in _reported(path)
 
 
-def test_an_asset_that_leads_out_is_found(tmp_path: Path) -> None:
+def test_an_asset_that_leads_out_is_reported(tmp_path: Path) -> None:
     """The words of a lookup in a file outside of the SavedModel are an error, as TensorFlow reads them."""
-    target = Path(shutil.copytree(WORDS, tmp_path / "model"))
+    target = Path(shutil.copytree(LOOKUP, tmp_path / "model"))
     raw = (target / "saved_model.pb").read_bytes()
     name = b"vocabulary.txt"
     assert name in raw

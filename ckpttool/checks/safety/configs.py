@@ -48,10 +48,12 @@ def layers_of_saved_models(subject: Subject) -> Iterator[Outcome]:
         return
     layers = SavedLayers.of(saved)
     yield from layers.unread
-    told = {(finding.rule, finding.detail) for finding in _of_configs(subject)}
-    found = (finding for name, value in layers.values() for finding in _findings_in(value, name, layers))
+    reported = {(finding.rule, finding.detail) for finding in _of_configs(subject)}
+    findings = (finding for name, value in layers.values() for finding in _findings_in(value, name, layers))
     yield from cap_findings(
-        finding for finding in found if finding.rule is not CUSTOM_OBJECT and (finding.rule, finding.detail) not in told
+        finding
+        for finding in findings
+        if finding.rule is not CUSTOM_OBJECT and (finding.rule, finding.detail) not in reported
     )
 
 
@@ -68,7 +70,7 @@ def _findings_in(value: Any, name: str, layers: SavedLayers | None) -> Iterator[
     for node in walk(value, name):
         for judge in JUDGES:
             for danger in judge(node):
-                if danger.kind is not Kind.OPENED_FILE or layers is None or not layers.are_made_of(node):
+                if danger.kind is not Kind.OPENED_FILE or layers is None or not layers.makes_elsewhere(node):
                     yield Finding(_BY_KIND[danger.kind], danger.place, danger.detail)
         for measure in sizes.JUDGES:
             yield from measure(node)

@@ -54,7 +54,7 @@ class SavedLayers:
         if len(roots) == 1:
             self._passed_over |= {id(entry) for entry in self._saved(0, roots[0], config)}
 
-    def are_made_of(self, node: Entry | None) -> bool:
+    def makes_elsewhere(self, node: Entry | None) -> bool:
         """Whether Keras makes the layers that a part of a config describes of other metadata than that."""
         while node is not None and id(node.value) not in self._passed_over:
             node = node.parent

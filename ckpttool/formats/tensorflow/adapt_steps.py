@@ -23,9 +23,9 @@ def is_one(function: str) -> bool:
     return _NAME.fullmatch(function) is not None
 
 
-def held_by_layers(steps: Set[str], objects: Objects) -> Set[str]:
-    """Those of some functions that layers of Keras hold as their step, and nobody holds as anything else."""
-    layers = {held.number for held in objects.keras_objects if held.identifier == _LAYER}
+def steps_of_layers(steps: Set[str], objects: Objects) -> Set[str]:
+    """The functions, of some, that layers of Keras have as their step, and nothing else has in any way."""
+    layers = {layer.number for layer in objects.keras_objects if layer.identifier == _LAYER}
     holders: dict[int, set[tuple[int, str]]] = {}
     for number, node in enumerate(objects.nodes):
         for name, child in node.children:

@@ -168,7 +168,7 @@ def _adapt_steps(
     for operation in operations:
         kinds.setdefault(operation.function, set()).add(operation.kind)
     steps = {
-        function for function, found in kinds.items() if found == {adapt_steps.CALLS} and adapt_steps.is_one(function)
+        function for function, acts in kinds.items() if acts == {adapt_steps.CALLS} and adapt_steps.is_one(function)
     }
     if not steps or len(objects) != 1:
         return frozenset()
@@ -176,11 +176,11 @@ def _adapt_steps(
     of_functions = (place for graph in graphs for _, _, places in _functions(source, *graph) for place in places)
     named = {name for begin, stop in chain(nodes, of_functions) for name in _named_in(source, begin, stop)}
     named |= {name for graph in graphs for name in _gradients(source, *graph)}
-    return adapt_steps.held_by_layers(steps - named, _objects(source, objects))
+    return adapt_steps.steps_of_layers(steps - named, _objects(source, objects))
 
 
 def _named_in(source: Source, start: int, end: int) -> Iterator[str]:
-    """What may be the functions that a node calls."""
+    """The names of what may be functions that a node calls."""
     kind = _first_texts(source, start, end)[1]
     yield kind
     if kind != "Const":  # whose values may be large
