@@ -87,8 +87,8 @@ class Refused(NamedTuple):
 class Refusal(NamedTuple):
     """A part of a file that reading left alone, with the reason.
 
-    `kind` is one of link, external, virtual, repeat, bomb, name, corrupt, missing, unfinished, unsupported, ambiguous,
-    archive, program, pickle, foreign, nonstandard, extra.
+    `kind` is one of link, external, virtual, repeat, bomb, name, corrupt, missing, pointer, unfinished, unsupported,
+    ambiguous, archive, program, pickle, foreign, nonstandard, extra.
     """
 
     kind: str

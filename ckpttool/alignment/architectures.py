@@ -13,7 +13,7 @@ from ckpttool.formats import open_checkpoint
 from ckpttool.formats.foreign import other_than_text
 from ckpttool.io.sources import FileSource
 from ckpttool.io.texts import is_text_file
-from ckpttool.model import Architecture, architecture_of
+from ckpttool.model import Architecture, architecture_of, plain_saved_models
 from ckpttool.model.spec import Spec, SpecSlot, spec_of
 from ckpttool.model.text_files import architecture_of_text, spec_of_text
 
@@ -33,7 +33,10 @@ def load_architecture(path: str | os.PathLike[str]) -> Architecture:
             checkpoint.require_one_view()
             architecture = architecture_of(checkpoint)
             settings = checkpoint.training_config
+            plain = plain_saved_models.refusal(checkpoint)
             contents = "no architecture, only weights" if checkpoint.weights else "neither an architecture nor weights"
+        if architecture is None and plain is not None:
+            raise plain
         if architecture is None:
             raise UnknownFormatError(
                 f"stores {contents}",

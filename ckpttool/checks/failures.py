@@ -11,8 +11,8 @@ def outcome_of(error: CheckpointError, where: str = "") -> Outcome:
     place = where or error.where
     if isinstance(error, CorruptFileError):
         return Finding(DAMAGED, place, one_line(error))
-    if isinstance(error, UnknownFormatError) and error.kind in ("", "missing"):
-        return Finding(NO_WEIGHTS if error.kind else NO_CHECKPOINT, place, one_line(error))
+    if isinstance(error, UnknownFormatError) and error.kind in ("", "missing", "pointer"):
+        return Finding(NO_WEIGHTS if error.kind == "missing" else NO_CHECKPOINT, place, one_line(error))
     return Unchecked(place, one_line(error))
 
 

@@ -154,9 +154,12 @@ def _parts_hint(checkpoint: Checkpoint) -> str:
     return f"it holds {', '.join(names)}: choose the model with --part {choice}" if names else ""
 
 
+_MISSING = frozenset({"missing", "pointer"})
+
+
 def _refusals(source: Checkpoint, journal: Journal) -> tuple[Remark, ...]:
     """The reasons against a conversion: first the parts of the source that are missing, as others follow from them."""
-    missing = [Remark(part.place, part.detail) for part in source.refusals if part.kind == "missing"]
+    missing = [Remark(part.place, part.detail) for part in source.refusals if part.kind in _MISSING]
     return (*missing, *journal.refusals) if journal.refusals else ()
 
 

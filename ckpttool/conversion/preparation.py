@@ -60,7 +60,7 @@ from ckpttool.formats.assets import read_assets
 from ckpttool.formats.weight_paths import PATH_KINDS, is_of_inner_optimizer, keras3_path, section_of, split
 from ckpttool.formats.write.archive import Model
 from ckpttool.formats.write.path_layout import Content
-from ckpttool.model import Architecture, architecture_of, read_architecture, unlisted_layers
+from ckpttool.model import Architecture, architecture_of, plain_saved_models, read_architecture, unlisted_layers
 from ckpttool.model.architecture_parts import part_in
 from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import snake_case
@@ -106,12 +106,8 @@ def _without_config(checkpoint: Checkpoint, form: str, architecture: Architectur
         if checkpoint.kind == "hdf5":  # no architecture helps, so that none is asked for
             problem = "is HDF5 of another program: none of its arrays is a weight where Keras would store one"
             raise ConversionError(problem, path=str(checkpoint.path), expected="a checkpoint of Keras")
-        if checkpoint.saved_model is not None and not checkpoint.weights and not checkpoint.refusals:
-            raise ConversionError(
-                "is a graph without variables: no weights and no Keras model are in it",
-                path=str(checkpoint.path),
-                hint="use it in Keras 3 as it is, as a layer that predicts: keras.layers.TFSMLayer",
-            )
+        if architecture is None and (plain := plain_saved_models.refusal(checkpoint)) is not None:
+            raise plain
         problem = "stores only weights, whose places in another layout depend on the model"
         hint = ""
         if architecture is not None:

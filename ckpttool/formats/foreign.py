@@ -88,7 +88,7 @@ def lfs_pointer(source: Source) -> CheckpointError | None:
     """The error for a part of a checkpoint that git-lfs keeps and that was not fetched, None where it is none."""
     error = _lfs_pointer(source.read(0, min(_HEAD, source.size)), source)
     if error is not None:
-        error.kind = "missing"
+        error.kind = "pointer"
     return error
 
 

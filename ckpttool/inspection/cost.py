@@ -15,7 +15,7 @@ from ckpttool.inspection.slot_sizes import nbytes_of
 from ckpttool.inspection.stored_weights import StoredWeights, stored_weights
 from ckpttool.io import dtypes
 from ckpttool.io.texts import is_text_file
-from ckpttool.model import Architecture, architecture_of
+from ckpttool.model import Architecture, architecture_of, plain_saved_models
 from ckpttool.model.architecture_parts import model_args
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import read_references
@@ -141,6 +141,8 @@ def cost_of(architecture: Architecture, inputs: InputShapes = ()) -> Cost:
 
 def cost_of_checkpoint(checkpoint: Checkpoint, architecture: Architecture | None, inputs: InputShapes = ()) -> Cost:
     """The cost of the model in a checkpoint. Raises CheckpointError, also where it stores no architecture."""
+    if architecture is None and (plain := plain_saved_models.refusal(checkpoint)) is not None:
+        raise plain
     if architecture is None:
         raise UnknownFormatError(
             "stores no architecture, only weights: what the model costs does not follow from these",

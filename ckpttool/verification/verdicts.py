@@ -45,7 +45,7 @@ LOADERS: Mapping[str, Callable[..., Pairing]] = MappingProxyType(
 
 _PATH_SUFFIXES = (".keras", ".weights.h5", ".weights.json")
 _ORDER_SUFFIXES = (".h5", ".hdf5")
-_UNREAD = frozenset({"corrupt", "missing", "link", "repeat", "external", "virtual"})
+_UNREAD = frozenset({"corrupt", "missing", "pointer", "link", "repeat", "external", "virtual"})
 _GENERATOR_STATE = "seed_generator/vars/"
 
 

@@ -12,7 +12,7 @@ import pytest
 import ckpttool
 from ckpttool.alignment.alignment import Alignment, Evidence, align
 from ckpttool.alignment.object_graphs import in_object_graph
-from ckpttool.alignment.object_parts import part_names
+from ckpttool.alignment.object_parts import checkpoint_of, part_names
 from ckpttool.checkpoint import Section
 from ckpttool.conversion import convert
 from ckpttool.model import read_architecture
@@ -220,6 +220,81 @@ def test_parts_of_saved_weights(root: list[tuple[str, int]], parts: list[str], t
     objects = [([*children, *root], *rest), *CROSSED[1:]]
     with ckpttool.open(writer.with_graph(tmp_path, writer.graph(objects), list("ab"))) as checkpoint:
         assert part_names(checkpoint) == parts
+
+
+_NESTED: list[writer.Object] = [
+    ([("train", 1), ("x", 2), ("save_counter", 9)], [], []),
+    ([("a", 2), ("inner", 3), ("bare", 8)], [], []),
+    ([("layer-0", 4)], [], []),
+    ([("b", 5), ("up", 1)], [], []),
+    ([("kernel", 6)], [], []),
+    ([("layer-0", 7)], [], []),
+    ([], [("VARIABLE_VALUE", "dense/kernel", "a")], []),
+    ([("kernel", 10)], [], []),
+    ([], [], []),
+    ([], [("VARIABLE_VALUE", "save_counter", "save_counter")], []),
+    ([], [("VARIABLE_VALUE", "dense_1/kernel", "b")], []),
+]
+"""Models in objects of a checkpoint that hold one another, one of them under two names."""
+
+
+def test_models_inside_a_part_are_parts(tmp_path: Path) -> None:
+    """An object that has models is named together with them, so that one of the names is that of a model."""
+    with ckpttool.open(writer.with_graph(tmp_path, writer.graph(_NESTED), ["a", "b", "save_counter"])) as checkpoint:
+        assert part_names(checkpoint) == ["train", "train/a", "train/inner/b", "x"]
+        part = checkpoint_of(checkpoint, "train/inner/b")
+        assert [weight.path for weight in part.section(Section.MODEL)] == ["b"]
+
+
+def test_models_of_a_checkpoint_that_is_called_root(tmp_path: Path) -> None:
+    """`tf.train.Checkpoint(root=tf.train.Checkpoint(...))` holds models, which a model of Keras never does alone."""
+    objects: list[writer.Object] = [([("root", 0), ("x", 2), ("y", 5)], [], []), *_NESTED[1:]]
+    with ckpttool.open(writer.with_graph(tmp_path, writer.graph(objects), ["a", "b"])) as checkpoint:
+        assert part_names(checkpoint) == ["x", "y"]
+
+
+def _counted(folder: Path, *more: tuple[str, int], code: int = 9, sizes: tuple[int, ...] = ()) -> dict[str, Section]:
+    """The sections of the weights where `tf.train.Checkpoint(step=..., net=...)` saved a whole number."""
+    objects: list[writer.Object] = [
+        ([("net", 1), ("step", 4), ("save_counter", 5), *more], [], []),
+        ([("layer-0", 2)], [], []),
+        ([("kernel", 3)], [], []),
+        ([], [("VARIABLE_VALUE", "only/kernel", "k")], []),
+        ([], [("VARIABLE_VALUE", "Variable", "step")], []),
+        ([], [("VARIABLE_VALUE", "save_counter", "count")], []),
+    ]
+    value = struct.pack("<f", 1) + struct.pack("<q", 3) + struct.pack("<q", 1)
+    stored, crc = writer.texts([writer.graph(objects)])
+    size = {9: 8, 1: 4}[code]
+    pairs = [
+        (writer.OBJECT_GRAPH.encode(), writer.entry(7, [], 20, len(stored), crc)),
+        (b"count", writer.entry(9, [], 12, 8, writer.masked(value[12:]))),
+        (b"k", writer.entry(1, [1, 1], 0, 4, writer.masked(value[:4]))),
+        (b"step", writer.entry(code, sizes, 4, size, writer.masked(value[4 : 4 + size]))),
+    ]
+    with ckpttool.open(writer.write(folder, pairs, value + stored)) as checkpoint:
+        return {weight.path: weight.section for weight in checkpoint.values()}
+
+
+def test_the_counter_of_a_loop_is_in_the_section_of_others(tmp_path: Path) -> None:
+    """The step of `tf.train.Checkpoint(step=tf.Variable(1), net=net)` stands beside the model, as its save counter."""
+    sections = _counted(tmp_path)
+    assert (sections["k"], sections["step"], sections["count"]) == (Section.MODEL, Section.OTHER, Section.OTHER)
+
+
+_NO_COUNTERS: dict[str, tuple[tuple[tuple[str, int], ...], int, tuple[int, ...]]] = {
+    "of a model that is the root": ((("root", 0),), 9, ()),
+    "of a root that is a model": ((("layer-0", 2),), 9, ()),
+    "of floating point": ((), 1, ()),
+    "of one axis": ((), 9, (1,)),
+}
+
+
+@pytest.mark.parametrize("case", _NO_COUNTERS)
+def test_what_may_be_a_weight_is_no_counter(case: str, tmp_path: Path) -> None:
+    """A number that the model itself may have is a weight of the model."""
+    more, code, sizes = _NO_COUNTERS[case]
+    assert _counted(tmp_path, *more, code=code, sizes=sizes)["step"] == Section.MODEL
 
 
 def test_one_of_several_models_is_not_guessed(tmp_path: Path) -> None:

@@ -122,3 +122,20 @@ def test_each_harm_has_its_rule(case: str, tmp_path: Path) -> None:
 def test_a_function_is_no_custom_operation(tmp_path: Path) -> None:
     """A node whose kind is the name of a function of its graph calls that function."""
     assert "S112" not in codes(with_graph(tmp_path, node("call", "f") + function("f", node("n", "NoOp", 3))))
+
+
+_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 200\n"
+
+
+@pytest.mark.parametrize("name", [_SHARD, "variables/variables.index", "saved_model.pb", "keras_metadata.pb"])
+def test_a_pointer_of_git_lfs_is_named_alone(name: str, tmp_path: Path) -> None:
+    """A pointer in the place of any file of a SavedModel is no checkpoint (I104), and nothing follows from it."""
+    path = copied(tmp_path)
+    (path / name).write_bytes(_POINTER)
+    assert codes(path) == {"I104": 1}
+    assert "P104" not in {finding.rule.code for finding in ckpttool.check([path]).files[0].findings}
+
+
+def test_objects_without_metadata_are_none_to_judge() -> None:
+    """TensorFlow from 2.5 on lists the objects of Keras in the graph, too, without their metadata."""
+    assert not ckpttool.check([TENSORFLOW / "2.15/sequential"]).files[0].unchecked

@@ -24,6 +24,7 @@ _WHOLE = frozenset({"keras-zip", "keras-dir", "legacy-model"})
 _BY_KIND: Mapping[str, Rule] = {
     "corrupt": DAMAGED,
     "missing": MISSING_PART,
+    "pointer": NO_CHECKPOINT,
     "unfinished": MISSING_PART,
     "unsupported": UNREADABLE,
     "extra": LEFT_OVER,

@@ -80,6 +80,8 @@ def _has_only_optimizer_state(checkpoint: Checkpoint) -> bool:
 def _mismatches(
     checkpoint: Checkpoint, architecture: Architecture, alignment: Alignment, opaque: tuple[str, ...]
 ) -> Iterator[Outcome]:
+    if not checkpoint.weights and any(refusal.kind == "pointer" for refusal in checkpoint.refusals):
+        return  # all weights are in the file that a pointer of git-lfs stands for, which is reported
     if alignment.missing and not checkpoint.section(Section.MODEL):
         yield Finding(NO_WEIGHTS, "", f"the config has {len(alignment.missing):,} weights, and none is stored")
         return

@@ -28,6 +28,8 @@ def conversion_outcomes(
     except ConversionError as error:
         journal.refuse(error.where, error.what)
         journal.refusals += [Remark(refusal.where, refusal.what) for refusal in error.refusals]
+    if any(refusal.kind == "pointer" for refusal in checkpoint.refusals):
+        journal.refusals.clear()  # what is missing was not fetched, and says nothing of the model
     yield Finding(OLD_CONFIG, "config", _plan(checkpoint, generation, journal))
     if checkpoint.kind in PATH_KINDS:
         yield from _misplaced_weights(checkpoint, architecture)

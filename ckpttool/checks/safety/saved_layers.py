@@ -39,7 +39,8 @@ class SavedLayers:
     @classmethod
     def of(cls, saved: SavedModel) -> "SavedLayers":
         """The layers of a SavedModel."""
-        read = [(layer.number, _read(layer)) for layer in saved.keras_objects]
+        # From TensorFlow 2.5 on, the graph lists the objects, too, and has no metadata of them.
+        read = [(layer.number, _read(layer)) for layer in saved.keras_objects if layer.metadata]
         metadata = [(number, value) for number, value in read if not isinstance(value, Unchecked)]
         unread = tuple(value for _, value in read if isinstance(value, Unchecked))
         return cls(metadata, unread, saved.objects)

@@ -6,19 +6,21 @@ trains under `optimizer/_trainable_variables`, and that is the shortest of their
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ckpttool.checkpoint import Section
 from ckpttool.formats.tensorflow.bundle import Bundle
+from ckpttool.formats.tensorflow.messages import DTYPES, Entry
 from ckpttool.formats.tensorflow.weights import Role
 from ckpttool.io import scalars
-from ckpttool.object_graph import EXPORTED, TRAINED, VALUE, Attribute, ObjectGraph, Path
+from ckpttool.object_graph import EXPORTED, TRAINED, VALUE, Attribute, Node, ObjectGraph, Path
 
 _STEPS = frozenset({"iter", "_iterations"})  # in which an optimizer counts its steps
 _RATES = frozenset({"learning_rate", "_learning_rate"})
 _OPTIMIZERS = frozenset({"optimizer", "_optimizer", "base_optimizer"})
 _METRICS = frozenset({"keras_api", "metrics", "_metrics", "_compile_metrics", "_loss_tracker"})
-_COUNTER = "save_counter"
+_COUNTER, _ROOT = "save_counter", "root"
+_WHOLE = frozenset({"int32", "int64"})
 _WORD_COUNTS = frozenset({"num_documents", "num_elements"})  # of what a layer was adapted to
 _GENERATOR_STATE = "_state_var"  # of a tf.random.Generator, which draws random numbers for a layer
 _SEED = re.compile(r"(seed_generator(_[0-9]+)?/)?seed_generator_state")  # that of Keras 3, where no layer is named
@@ -42,11 +44,36 @@ def roles(bundle: Bundle, graph: ObjectGraph | None, model: str = "") -> dict[st
     if graph is None:
         return {name: _by_name(name, bundle) for name in bundle.tensors}
     by_graph = _by_graph(graph)
+    by_graph |= _counters(graph, bundle, by_graph)
     tables = (name for key in graph.owners for name in table_names(key))
     by_graph |= {name: Role(Section.OTHER) for name in tables if name in bundle.tensors}
     return {
         key: role._replace(layer=role.layer and role.layer.removeprefix(f"{model}/")) for key, role in by_graph.items()
     }
+
+
+def _counters(graph: ObjectGraph, bundle: Bundle, by_graph: Mapping[str, Role]) -> dict[str, Role]:
+    """The counters of a training loop, `tf.train.Checkpoint(step=tf.Variable(1), model=model)`: whole numbers at the
+    root beside the model.
+
+    A `tf.train.Checkpoint` counts its saves, and calls a model that is its root by that name.
+    """
+    root = graph.nodes[0] if graph.nodes else Node()
+    if root.child(_COUNTER) is None or root.child(_ROOT) is not None or any(map(_is_numbered, root.children)):
+        return {}
+    elsewhere = {child for node in graph.nodes[1:] for _, child in node.children}
+    names = {graph.nodes[child].key(): name for name, child in root.children if child not in elsewhere}
+    of_model = {key for key, role in by_graph.items() if role.section is Section.MODEL}
+    whole = {key for key in names.keys() & of_model if key in bundle.tensors and _is_whole_number(bundle.tensors[key])}
+    return {key: Role(Section.OTHER, None, names[key]) for key in whole} if of_model - whole else {}
+
+
+def _is_whole_number(entry: Entry) -> bool:
+    return entry.shape == () and entry.dtype in DTYPES and DTYPES[entry.dtype][0] in _WHOLE
+
+
+def _is_numbered(child: tuple[str, int]) -> bool:
+    return _NUMBERED.fullmatch(child[0]) is not None
 
 
 def table_names(key: str) -> tuple[str, str]:

@@ -228,7 +228,7 @@ def test_pointers_of_git_lfs(tmp_path: Path) -> None:
     (home / "ckpt-30.data-00000-of-00001").write_bytes(_POINTER)
     with ckpttool.open(home / "ckpt-30") as checkpoint:
         assert len(checkpoint) == 2
-        assert [refusal.kind for refusal in checkpoint.refusals] == ["missing"]
+        assert [refusal.kind for refusal in checkpoint.refusals] == ["pointer"]
         assert "git-lfs pointer" in checkpoint.refusals[0].detail
 
 

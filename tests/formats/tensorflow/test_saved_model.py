@@ -227,6 +227,7 @@ def test_a_graph_without_variables_says_what_it_is(run: Callable[..., Any], tmp_
     converted = run("convert", str(tmp_path), str(tmp_path / "new.keras"))
     assert (converted.code, "no weights and no Keras model" in converted.err) == (2, True)
     assert "neither an architecture nor weights" in run("spec", str(tmp_path)).err
+    assert "no Keras model" in run("graph", str(tmp_path)).err
 
 
 def test_graphs_are_not_compared(run: Callable[..., Any], tmp_path: Path) -> None:
@@ -273,8 +274,8 @@ def test_pointers_of_git_lfs(tmp_path: Path) -> None:
     (home / "variables/variables.index").write_bytes(POINTER)
     with ckpttool.open(home) as checkpoint:
         assert {(refusal.kind, refusal.place) for refusal in checkpoint.refusals} == {
-            ("missing", "keras_metadata.pb"),
-            ("missing", "variables/variables.index"),
+            ("pointer", "keras_metadata.pb"),
+            ("pointer", "variables/variables.index"),
         }
     (home / "saved_model.pb").write_bytes(POINTER)
     with pytest.raises(CheckpointError, match="git-lfs pointer"):
@@ -386,3 +387,51 @@ def test_config_among_the_tensors(tmp_path: Path) -> None:
         assert list(checkpoint) == ["w"]
         assert checkpoint.config == {"class_name": "Sequential", "config": _PLAIN["config"]}
         assert checkpoint.producer.keras_version == "2.4.0"
+
+
+def _signature(name: str, *inputs: str) -> bytes:
+    """A signature with inputs of these names, as a field of a graph."""
+    taken = b"".join(span(1, span(1, key.encode()) + span(2, number(2, 1))) for key in inputs)
+    return span(5, span(1, name.encode()) + span(2, taken))
+
+
+def _add_weight(folder: Path) -> None:
+    entry, data = writer.floats("w", [1, 2])
+    writer.write(folder / "variables", [entry], data, name="variables")
+
+
+_PLAIN_MODELS = {
+    "a module": (
+        _object("_generic_user_object", {}),
+        _signature("serving_default", "x"),
+        "TensorFlow alone",
+        "TFSMLayer",
+    ),
+    "a module of two inputs": (_object("m", {}), _signature("serving_default", "x", "y"), "TensorFlow alone", "info"),
+    "a module without signatures": (_object("m", {}), b"", "TensorFlow alone", "tf.saved_model.load"),
+    "a graph of TensorFlow 1": (b"", _signature("regress", "x"), "TensorFlow 1", 'call_endpoint="regress"'),
+}
+
+
+@pytest.mark.parametrize("case", _PLAIN_MODELS)
+def test_a_savedmodel_without_keras_says_so(case: str, run: Callable[..., Any], tmp_path: Path) -> None:
+    """Commands that need an architecture say that there is no Keras model, and what to do with such a file instead."""
+    objects, signature, origin, advice = _PLAIN_MODELS[case]
+    (tmp_path / "saved_model.pb").write_bytes(_graph(objects, more=signature))
+    _add_weight(tmp_path)
+    for command in (("convert", "new.keras"), ("graph",), ("info", "--cost")):
+        failed = run(
+            command[0], str(tmp_path), *(str(tmp_path / name) if "." in name else name for name in command[1:])
+        )
+        assert failed.code == 2
+        assert all(text in failed.err for text in ("no Keras model in it", origin, advice, "--arch")), failed.err
+
+
+def test_a_savedmodel_with_keras_asks_for_its_architecture(run: Callable[..., Any], tmp_path: Path) -> None:
+    """A model of Keras inside a `tf.Module`, and an export of Keras 3, have weights that an architecture fits."""
+    (tmp_path / "saved_model.pb").write_bytes(_graph(_object("_tf_keras_layer", {})))
+    _add_weight(tmp_path)
+    for path in (tmp_path, TENSORFLOW / "2.21/export"):
+        failed = run("convert", str(path), str(tmp_path / "new.keras"))
+        assert "--arch with the model's architecture" in failed.err
+        assert "no Keras model" not in failed.err
