@@ -83,24 +83,31 @@ def _is_shape(shape: Shape | None) -> bool:
     )
 
 
-@pytest.mark.parametrize("class_name", RULES)
-@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
+def _unsound(config: Any, *calls: Call) -> list[tuple[str, Call, Outputs]]:
+    """The rules that give shapes of impossible arrays for one of these calls, or more than there may be."""
+    found = [(name, call, _outputs(name, config, call)) for name in RULES for call in calls]
+    return [(name, call, shapes) for name, call, shapes in found if shapes is not None and not _are_shapes(shapes)]
+
+
+def _are_shapes(shapes: Outputs) -> bool:
+    return len(shapes) <= MAX_OUTPUTS and all(map(_is_shape, shapes))
+
+
+# To draw an example takes forty times what a rule does with it, so each serves all rules.
+@settings(max_examples=examples(500), deadline=None, suppress_health_check=list(HealthCheck))
 @given(config=CONFIGS, call=CALLS)
-def test_junk_gives_shapes_or_one_error(class_name: str, config: Any, call: Call) -> None:
+def test_junk_gives_shapes_or_one_error(config: Any, call: Call) -> None:
     """Any config and any call end in shapes of possible arrays, or in ConfigError."""
-    shapes = _outputs(class_name, config, call)
-    assert shapes is None or (len(shapes) <= MAX_OUTPUTS and all(map(_is_shape, shapes)))
+    assert _unsound(config, call) == []
 
 
-@pytest.mark.parametrize("class_name", RULES)
-@settings(max_examples=examples(10), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(200), deadline=None, suppress_health_check=list(HealthCheck))
 @given(config=CONFIGS, shapes=st.lists(SHAPES, min_size=1, max_size=3), key=VALUES | st.lists(PLACES | LEAVES))
-def test_tensors_of_any_shape(class_name: str, config: Any, shapes: list[Any], key: Any) -> None:
+def test_tensors_of_any_shape(config: Any, shapes: list[Any], key: Any) -> None:
     """Any number of tensors of any shape, with one value behind them, end in shapes or in ConfigError."""
     tensors = tuple(Tensor("input", 0, 0, shape) for shape in shapes)
-    for args in (tensors, (*tensors, key), (list(tensors),), (list(tensors), key)):
-        inferred = _outputs(class_name, config, Call(args))
-        assert inferred is None or all(map(_is_shape, inferred))
+    ways = (tensors, (*tensors, key), (list(tensors),), (list(tensors), key))
+    assert _unsound(config, *map(Call, ways)) == []
 
 
 @pytest.mark.parametrize(
