@@ -31,7 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds `--full`, `--update-golden` and `--slow`."""
     parser.addoption("--full", action="store_true", help="also what asks live Keras or takes long: see tests/speeds.py")
     parser.addoption("--update-golden", action="store_true", help="write tests/golden anew instead of comparing")
-    parser.addoption("--slow", action="store_true", help="hostile checkpoints that are large or slow to make, too")
+    parser.addoption(
+        "--slow", action="store_true", help="what is large or slow to make, and cases that are much alike, too"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -44,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # TensorFlow convolves channels_first on a CPU by oneDNN alone, which it leaves off where AVX-512 is missing.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     full = config.getoption("--full")
-    os.environ["CKPTTOOL_TESTS"] = "full" if full else "quick"
+    os.environ["CKPTTOOL_TESTS"] = ("slow" if config.getoption("--slow") else "full") if full else "quick"
     settings.load_profile("full" if full else "quick")
     if not full:
         sys.modules.update(dict.fromkeys(FRAMEWORKS))  # as if they were not installed

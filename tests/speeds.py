@@ -1,11 +1,16 @@
-"""Two speeds of tests: a run of `pytest` takes minutes and needs no TensorFlow, `pytest --full` is all there is.
+"""Speeds of tests: a run of `pytest` takes minutes and needs no TensorFlow, `pytest --full` asks all questions.
 
 What live Keras answers, what has thousands of cases, and what starts a process or a server for each of many cases is
 left to the full run. Single tests in other files that ask live Keras are skipped where it is not installed, or not
-wanted.
+wanted. Of generated cases that are much alike, a full run has a sample in which each kind is; `pytest --full --slow`,
+by hand, has them all.
 """
 
 import os
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+Case = TypeVar("Case")
 
 FRAMEWORKS = ("jax", "keras", "tensorflow", "tf_keras", "torch")
 
@@ -90,9 +95,25 @@ def scope(nodeid: str) -> str:
 
 def is_full() -> bool:
     """Whether everything is run: `pytest --full` says so to its processes."""
-    return os.environ.get("CKPTTOOL_TESTS") == "full"
+    return os.environ.get("CKPTTOOL_TESTS") in ("full", "slow")
+
+
+def is_slow() -> bool:
+    """Whether cases that are much alike are run, too: `pytest --full --slow` says so to its processes."""
+    return os.environ.get("CKPTTOOL_TESTS") == "slow"
 
 
 def examples(count: int) -> int:
-    """How many examples hypothesis tries: all of them in a full run, a tenth in a quick one."""
-    return count if is_full() else max(5, count // 10)
+    """How many examples hypothesis tries: all of them in a slow run, a third in a full one, a tenth in a quick one.
+    Each run draws others."""
+    return count if is_slow() else max(5, count // (3 if is_full() else 10))
+
+
+def one_of_each(cases: Iterable[Case], kinds: Callable[[Case], Iterable[object]]) -> list[Case]:
+    """The cases that are of a kind which none before them is of; all of them in a slow run."""
+    cases, met, chosen = list(cases), set[object](), list[Case]()
+    for case in cases:
+        new = set(kinds(case)) - met
+        met |= new
+        chosen += [case] if new else []
+    return cases if is_slow() else chosen

@@ -1,10 +1,10 @@
-"""The two speeds of tests, and what the processes of a full run take at once."""
+"""The speeds of tests, and what the processes of a full run take at once."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.speeds import LIVE, LONG, WHOLE, scope
+from tests.speeds import LIVE, LONG, WHOLE, examples, one_of_each, scope
 
 TESTS = Path(__file__).parent
 
@@ -30,3 +30,19 @@ def test_a_full_run_is_spread_by_these_scopes(pytestconfig: pytest.Config) -> No
         plugin for plugin in pytestconfig.pluginmanager.get_plugins() if hasattr(plugin, "pytest_xdist_make_scheduler")
     ]
     assert any(getattr(plugin, "__file__", None) == str(TESTS / "conftest.py") for plugin in named)
+
+
+@pytest.mark.parametrize(("speed", "chosen"), [("full", ["ab", "ac"]), ("slow", ["ab", "ac", "cb", "ab"])])
+def test_a_sample_has_every_kind(speed: str, chosen: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full run leaves out cases of which each kind was there before, a slow one leaves out nothing."""
+    monkeypatch.setenv("CKPTTOOL_TESTS", speed)
+    assert one_of_each(["ab", "ac", "cb", "ab"], kinds=list) == chosen
+
+
+def test_examples_by_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow run tries all, a full one a third, a quick one a tenth, and never less than five."""
+    counts = []
+    for speed in ("slow", "full", "quick"):
+        monkeypatch.setenv("CKPTTOOL_TESTS", speed)
+        counts.append((examples(300), examples(9)))
+    assert counts == [(300, 9), (100, 5), (30, 5)]

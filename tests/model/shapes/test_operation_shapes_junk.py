@@ -94,14 +94,14 @@ def _are_shapes(shapes: Outputs) -> bool:
 
 
 # To draw an example takes forty times what a rule does with it, so each serves all rules.
-@settings(max_examples=examples(500), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(1500), deadline=None, suppress_health_check=list(HealthCheck))
 @given(config=CONFIGS, call=CALLS)
 def test_junk_gives_shapes_or_one_error(config: Any, call: Call) -> None:
     """Any config and any call end in shapes of possible arrays, or in ConfigError."""
     assert _unsound(config, call) == []
 
 
-@settings(max_examples=examples(200), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(600), deadline=None, suppress_health_check=list(HealthCheck))
 @given(config=CONFIGS, shapes=st.lists(SHAPES, min_size=1, max_size=3), key=VALUES | st.lists(PLACES | LEAVES))
 def test_tensors_of_any_shape(config: Any, shapes: list[Any], key: Any) -> None:
     """Any number of tensors of any shape, with one value behind them, end in shapes or in ConfigError."""
