@@ -99,7 +99,7 @@ def _problem(result: Conversion, record: Path, target: Path, tolerance: float) -
         loss = float(arrays["loss"]) if "loss" in arrays else None
     fed = [strings(x) if x.dtype.kind == "U" else x for x in inputs]
     batch = fed if len(fed) > 1 else fed[0]
-    outputs = list(flat(model.predict(batch, verbose=0)))
+    outputs = list(flat(model.predict_on_batch(batch)))
     _, relative = differences(outputs, wanted)
     if not relative < tolerance:
         return f"predicts otherwise: {relative:.2g}"
@@ -115,13 +115,13 @@ def _problem(result: Conversion, record: Path, target: Path, tolerance: float) -
     own.forget(model)
     model.train_on_batch(batch, goal)
     own.forget(model)
-    after = list(flat(model.predict(batch, verbose=0)))
+    after = list(flat(model.predict_on_batch(batch)))
     again = target.with_name("again.keras")
     own.forget(model)
     model.save(again)
     second = module.models.load_model(again, custom_objects=objects())
     second.run_eagerly = True
-    same = differences(list(flat(second.predict(batch, verbose=0))), after)[1]
+    same = differences(list(flat(second.predict_on_batch(batch))), after)[1]
     return "" if same < tolerance else f"saved again it predicts otherwise: {same:.2g}"
 
 
