@@ -275,7 +275,7 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
                 stack.append(holder[key])
 
 
-def run(first: int, count: int, seed: int, only: str) -> None:
+def run(first: int, count: int, seed: int, only: str, seconds: float) -> None:
     """Runs cases in this process; tells of each as a line of JSON: begun, and what went wrong."""
     signal.signal(signal.SIGALRM, _too_long)
     with tempfile.TemporaryDirectory() as scratch:
@@ -286,7 +286,7 @@ def run(first: int, count: int, seed: int, only: str) -> None:
             codes, wrong = set(), []
             for name, arguments in COMMANDS.items():
                 print(json.dumps({"case": number, "command": name}), flush=True)
-                code, found = tried([argument.replace("{}", str(path)) for argument in arguments])
+                code, found = tried([argument.replace("{}", str(path)) for argument in arguments], seconds)
                 codes.add(code)
                 wrong += [f"{name}: {what}" for what in found]
             outcome = "refused by all" if codes == {2} else "refused by some" if 2 in codes else "read"
@@ -294,8 +294,8 @@ def run(first: int, count: int, seed: int, only: str) -> None:
             shutil.rmtree(folder)
 
 
-def tried(arguments: list[str]) -> tuple[int, list[str]]:
-    """The exit code of a command, and what is wrong with what it did."""
+def tried(arguments: list[str], most: float) -> tuple[int, list[str]]:
+    """The exit code of a command that may take so many seconds, and what is wrong with what it did."""
     from click.testing import CliRunner
 
     from ckpttool.cli import main
@@ -313,7 +313,7 @@ def tried(arguments: list[str]) -> tuple[int, list[str]]:
         found.append(f"exit code {result.exit_code}: {result.output[-300:]}")
     if any(not (char.isprintable() or char == "\n") for char in result.output):
         found.append("a control character in the output")
-    if seconds > SECONDS or megabytes > MEGABYTES:
+    if seconds > most or megabytes > MEGABYTES:
         found.append(f"{seconds:.1f} s, {megabytes:.0f} MB")
     return result.exit_code, found
 
@@ -341,12 +341,12 @@ def _described(error: BaseException) -> str:
     return f"{type(error).__name__} at {place}: {str(error)[:150]}"
 
 
-def part(first: int, count: int, seed: int, only: str) -> Iterator[dict[str, Any]]:
+def part(first: int, count: int, seed: int, only: str, seconds: float) -> Iterator[dict[str, Any]]:
     """What happened to each case; where the process died, that, and the cases behind it in another process."""
     end = first + count
     while first < end:
         command = [sys.executable, "-m", "tests.fuzzing", "--child", "--first", str(first)]
-        command += ["--count", str(end - first), "--seed", str(seed), "--only", only]
+        command += ["--count", str(end - first), "--seed", str(seed), "--only", only, "--seconds", str(seconds)]
         lines: list[dict[str, Any]] = []
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
             assert child.stdout
@@ -371,16 +371,18 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--keep", type=Path, help="directory for the files of the cases that something was found in")
     parser.add_argument("--only", choices=KINDS, default="any", help="mutants of one kind [any]")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="what a command may take [3]")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        run(options.first, options.count, options.seed, options.only)
+        run(options.first, options.count, options.seed, options.only, options.seconds)
         return 0
     begun, share = time.monotonic(), min(-(-options.count // options.jobs), PART)
     starts = range(options.first, options.first + options.count, share)
     ends = options.first + options.count
+    given = options.seed, options.only, options.seconds
     with ThreadPoolExecutor(options.jobs) as pool:
-        parts = pool.map(lambda start: list(part(start, min(share, ends - start), options.seed, options.only)), starts)
+        parts = pool.map(lambda start: list(part(start, min(share, ends - start), *given)), starts)
         found = [case for cases in parts for case in cases]
     bad = [case for case in found if case["wrong"]]
     for case in bad:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.corpus import needs_adversarial
+from tests.floods import ENDLESS
 from tests.samples import FIXTURES
 
 pytestmark = [needs_adversarial, pytest.mark.skipif(sys.platform == "win32", reason="needs limits of POSIX systems")]
@@ -133,9 +134,9 @@ def test_no_traceback_is_shown(cases: list[Case]) -> None:
     assert [file for file, _, r in each(cases) if "Traceback" in r["stderr"] + r["stdout"]] == []
 
 
-def test_every_case_ends_soon(cases: list[Case]) -> None:
-    """No case takes ten seconds."""
-    assert [(file, name, r["seconds"]) for file, name, r in each(cases) if r["seconds"] > 10] == []
+def test_every_case_ends(cases: list[Case]) -> None:
+    """No case takes what only one without an end does, twenty times what the slowest needs."""
+    assert [(file, name, r["seconds"]) for file, name, r in each(cases) if r["seconds"] > ENDLESS] == []
 
 
 def test_no_control_character_reaches_the_terminal(cases: list[Case]) -> None:

@@ -20,7 +20,7 @@ from ckpttool.errors import CorruptFileError, FileAccessError
 from ckpttool.formats.hdf5 import chunk_child, chunks
 from ckpttool.formats.hdf5.chunks import ChunkReader
 from ckpttool.io import child_processes
-from tests.formats.hdf5.making import at_most
+from tests.formats.hdf5.making import that_ends
 
 VALUES = np.random.default_rng(7).integers(0, 50, (1200, 1000), dtype="<i4")  # 4.8 MB: two pieces of the child's
 
@@ -155,7 +155,7 @@ def test_child_that_never_stops(reader: ChunkReader, monkeypatch: pytest.MonkeyP
     frame = b"D" + struct.pack("<Q", 64) + bytes(64)
     answers = f"import sys\nfor _ in sys.stdin: sys.stdout.buffer.write({frame!r}); sys.stdout.flush()"
     monkeypatch.setattr(child_processes, "_START", answers)
-    with at_most(20), pytest.raises(CorruptFileError, match="not of the size"):
+    with that_ends(), pytest.raises(CorruptFileError, match="not of the size"):
         list(reader.pieces("small", 140, 8))
 
 

@@ -10,7 +10,7 @@ from ckpttool.formats.hdf5.headers import Hdf5Bytes, lookup3
 from ckpttool.formats.hdf5.signature import find_signature
 from ckpttool.formats.hdf5.tree import read_tree
 from ckpttool.io.budget import LEAST_STEPS, Budget
-from tests.formats.hdf5.making import SMALL, Memory, at_most, like_keras, read_all, survives, with_checksums, written
+from tests.formats.hdf5.making import SMALL, Memory, like_keras, read_all, survives, that_ends, with_checksums, written
 from tests.work import Calls
 
 
@@ -108,7 +108,7 @@ def test_open_for_writing() -> None:
 def test_truncation_everywhere(libver: str) -> None:
     """A file that is cut off at any byte is an error, whatever byte it is."""
     data = written(libver, lambda file: file.create_dataset("a/b", data=np.arange(3)))
-    with at_most(20):
+    with that_ends():
         for size in range(len(data)):
             with pytest.raises(CheckpointError):
                 read_tree(Memory(data[:size]))

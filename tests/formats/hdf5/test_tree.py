@@ -17,7 +17,7 @@ from ckpttool.formats.hdf5.heaps import FractalHeap
 from ckpttool.formats.hdf5.tree import read_tree
 from ckpttool.io.natural_order import natural_key
 from ckpttool.io.sources import FileSource
-from tests.formats.hdf5.making import Memory, address_of, at_most, crowded, kinds, tree_of, with_checksums, written
+from tests.formats.hdf5.making import Memory, address_of, crowded, kinds, that_ends, tree_of, with_checksums, written
 
 VERSIONS = pytest.mark.parametrize("libver", ["earliest", "latest"])
 
@@ -97,7 +97,7 @@ def test_doubling_links(libver: str) -> None:
             below = group.create_group("a")
             group["b"], group = below, below
 
-    with at_most(2):
+    with that_ends():
         tree = tree_of(write, libver)
     assert len(tree.groups) == 61
     assert len(tree.refusals) == 60
@@ -197,7 +197,7 @@ def test_deep_and_wide(libver: str) -> None:
         for number in range(2000):
             group.create_group(f"{number:04}" + "w" * 1000)
 
-    with at_most(10):
+    with that_ends():
         tree = tree_of(write, libver)
     assert set(kinds(tree).values()) == {"bomb"}
 
@@ -342,7 +342,7 @@ def test_node_that_is_its_own_child() -> None:
     data = bytearray(written("earliest", lambda file: [file.create_group(f"g{number:03}") for number in range(60)]))
     at = data.index(b"TREE")
     data[at + 5], data[at + 32 : at + 40] = 1, at.to_bytes(8, "little")
-    with at_most(2), pytest.raises(CorruptFileError, match="runs into itself"):
+    with that_ends(), pytest.raises(CorruptFileError, match="runs into itself"):
         read_tree(Memory(bytes(data)))
 
 
@@ -362,7 +362,7 @@ def test_heap_that_is_shared() -> None:
     for at in heaps[1:]:  # that of the root stays
         if sizes[at] < 100:
             data[at + 8 : at + 32] = data[largest + 8 : largest + 32]
-    with at_most(5), pytest.raises(UnsafeFileError, match="repeats itself"):
+    with that_ends(), pytest.raises(UnsafeFileError, match="repeats itself"):
         read_tree(Memory(bytes(data)))
 
 
