@@ -85,8 +85,8 @@ def _is_shape(shape: Shape | None) -> bool:
 
 def _unsound(config: Any, *calls: Call) -> list[tuple[str, Call, Outputs]]:
     """The rules that give shapes of impossible arrays for one of these calls, or more than there may be."""
-    found = [(name, call, _outputs(name, config, call)) for name in RULES for call in calls]
-    return [(name, call, shapes) for name, call, shapes in found if shapes is not None and not _are_shapes(shapes)]
+    answers = [(name, call, _outputs(name, config, call)) for name in RULES for call in calls]
+    return [(name, call, shapes) for name, call, shapes in answers if shapes is not None and not _are_shapes(shapes)]
 
 
 def _are_shapes(shapes: Outputs) -> bool:
