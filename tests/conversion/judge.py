@@ -101,7 +101,9 @@ def stepped(model: Any, feed: Any, arrays: Any) -> float:
     targets = numbered(arrays, "t")
     struct = getattr(model, "_outputs_struct", None)
     named = dict(zip(sorted(struct), targets, strict=True)) if isinstance(struct, dict) else targets
+    model.run_eagerly = True  # a graph of one step takes longer to trace than to run
     model.train_on_batch(feed, named if len(targets) > 1 else targets[0])
+    model.run_eagerly = False
     moved = [np.abs(z - y).max() for z, y in zip(numbered(arrays, "z"), numbered(arrays, "y"), strict=True)]
     return differences(predicted(model, feed), numbered(arrays, "z"))[0] / max(float(max(moved)), 1e-6)
 

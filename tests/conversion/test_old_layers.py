@@ -26,7 +26,7 @@ def check(path: Path, target: Path) -> None:
     recorded = json.loads((path.parent / "predicted.json").read_text())[path.stem]
     inputs = [np.asarray(x, "float32") for x in recorded["inputs"]]
     model = keras().models.load_model(target)
-    outputs = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
+    outputs = model.predict_on_batch(inputs if len(inputs) > 1 else inputs[0])
     np.testing.assert_allclose(outputs, recorded["output"], rtol=2e-5, atol=2e-6)
 
 
@@ -59,7 +59,7 @@ def test_weights_alone(path: Path, tmp_path: Path) -> None:
         for layer in model.layers:
             layer.set_weights([np.zeros_like(weight) for weight in layer.get_weights()])
         model.load_weights(tmp_path / name)
-        outputs = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
+        outputs = model.predict_on_batch(inputs if len(inputs) > 1 else inputs[0])
         np.testing.assert_allclose(outputs, recorded["output"], rtol=2e-5, atol=2e-6)
 
 
@@ -72,7 +72,7 @@ def test_refused(path: Path, tmp_path: Path) -> None:
     convert(path, tmp_path / "new.keras", options=Options(functions={"twice": "mine:twice"}))
     live = keras().models.load_model(tmp_path / "new.keras", custom_objects={"twice": lambda x: x * 2})
     recorded = json.loads((path.parent / "predicted.json").read_text())[path.stem]
-    outputs = live.predict(np.asarray(recorded["inputs"][0], "float32"), verbose=0)
+    outputs = live.predict_on_batch(np.asarray(recorded["inputs"][0], "float32"))
     np.testing.assert_allclose(outputs, recorded["output"], rtol=2e-5, atol=2e-6)
     assert convert(path, tmp_path / "new.weights.h5").copied == 4
 
@@ -98,7 +98,7 @@ def test_an_own_class_with_weights_of_its_own(tmp_path: Path) -> None:
 
     model = keras().models.load_model(tmp_path / "new.keras", custom_objects={"mine>Scale": Scale})
     recorded = json.loads((OWN / "predicted.json").read_text())["own_class"]
-    outputs = model.predict(np.asarray(recorded["inputs"][0], "float32"), verbose=0)
+    outputs = model.predict_on_batch(np.asarray(recorded["inputs"][0], "float32"))
     np.testing.assert_allclose(outputs, recorded["output"], rtol=2e-5, atol=2e-6)
 
 

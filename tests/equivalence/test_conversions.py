@@ -89,6 +89,11 @@ def trainable(checkpoint: Checkpoint) -> list[str]:
     ]
 
 
+def spread(pairs: list[Pair]) -> list[Pair]:
+    """Some forty conversions of those of a folder, from its beginning to its end; all of them in a slow run."""
+    return pairs if is_slow() else pairs[:: 1 + len(pairs) // 40]
+
+
 def some(paths: list[str], at: int) -> list[str]:
     """One of some weights, another for each checkpoint; in a slow run a few more."""
     return paths[:: max(1, len(paths) // 2)] if is_slow() else [paths[at % len(paths)]] if paths else []
@@ -98,7 +103,7 @@ def some(paths: list[str], at: int) -> list[str]:
 def test_one_number_is_a_change(folder: Path, pairs: Conversions) -> None:
     """One changed number of one weight on either side is told of that weight, and of nothing else."""
     wrong = {}
-    for at, pair in enumerate(pairs(folder)):
+    for at, pair in enumerate(spread(pairs(folder))):
         source, target = opened(pair.source), opened(pair.target)
         for path in [] if MASKED in str(pair) else some(trainable(source), at):
             result = compared(pair, mutated(source, path), target)
@@ -129,7 +134,7 @@ def top_layers(config: Any) -> list[dict[str, Any]]:
 def test_one_argument_is_a_change(folder: Path, pairs: Conversions) -> None:
     """Another activation of one layer on either side is told as that, by the layer's name."""
     wrong = {}
-    for pair in pairs(folder):
+    for pair in spread(pairs(folder)):
         sides = [opened(pair.source), opened(pair.target)]
         for at, side in enumerate(sides):
             config = copy.deepcopy(side.config)
