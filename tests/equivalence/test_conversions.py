@@ -90,12 +90,12 @@ def trainable(checkpoint: Checkpoint) -> list[str]:
 
 
 def spread(pairs: list[Pair]) -> list[Pair]:
-    """Some forty conversions of those of a folder, from its beginning to its end; all of them in a slow run."""
+    """About forty conversions of those of a folder, from its beginning to its end; all of them in a slow run."""
     return pairs if is_slow() else pairs[:: 1 + len(pairs) // 40]
 
 
 def some(paths: list[str], at: int) -> list[str]:
-    """One of some weights, another for each checkpoint; in a slow run a few more."""
+    """A weight of several, another for each checkpoint; in a slow run a few."""
     return paths[:: max(1, len(paths) // 2)] if is_slow() else [paths[at % len(paths)]] if paths else []
 
 
