@@ -36,7 +36,7 @@ ASKED = [pair for pair in PAIRS if is_slow() or not re.match(r"random-([4-9]|1\d
 
 
 def kinds(pair: Pair) -> list[tuple[str, ...]]:
-    """The kinds of a pair: the edit of its model and of its file in its format, the model, the file of another model."""
+    """The kinds of a pair: the edit of its model, that of its file, both in a format, the model, the other file."""
     by = str(pair.by_name)
     file = "" if pair.file == pair.model else pair.file
     edits = [("model", pair.target), ("file", pair.edit)]
