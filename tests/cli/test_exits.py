@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.samples import FIXTURES
+from tests.speeds import is_slow
 
 ROOT = Path(__file__).parents[2]
 MODEL, OLD, CHUNKED = (
@@ -32,6 +33,7 @@ COMMANDS = {
     "help of ls": "ls --help",
     "version": "--version",
 }
+CLOSED = set(COMMANDS) if is_slow() else {"ls", "stats", "convert", "check", "jobs", "rule", "help", "version"}
 pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a shell and devices of Linux")
 
 
@@ -44,12 +46,14 @@ def run(command: str, directory: Path, before: str = "", behind: str = "") -> "s
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_an_output_that_cannot_be_written(name: str, tmp_path: Path) -> None:
-    """A full or closed standard output is one line on standard error and exit code 2, of every command."""
-    for behind in (">/dev/full", ">&-"):
+    """A full standard output is one line on standard error and exit code 2, of every command; so is a closed one, of
+    each that ends in a way of its own."""
+    for behind in (">/dev/full", ">&-") if name in CLOSED else (">/dev/full",):
         process = run(COMMANDS[name], tmp_path, behind=behind)
         assert (process.returncode, process.stderr.count("\n")) == (2, 1), process.stderr
         assert process.stderr.startswith("error: ")
-    assert run(COMMANDS[name], tmp_path, behind="<&- >&- 2>&-").returncode == 2
+    if name in CLOSED:
+        assert run(COMMANDS[name], tmp_path, behind="<&- >&- 2>&-").returncode == 2
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -66,7 +66,7 @@ SHOWN: dict[str, Callable[[Any], str]] = {
     "check": lambda result: CHECK_OUTPUTS["json"](result, Style()),
 }
 FEW = settings(
-    max_examples=examples(12),
+    max_examples=examples(36),
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],

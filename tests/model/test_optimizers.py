@@ -14,6 +14,7 @@ from ckpttool.model.optimizers import OPTIMIZERS, OUTER_OPTIMIZERS, Trained, opt
 from ckpttool.model.spec import Spec, spec_of
 from ckpttool.verification import Allowed
 from tests.live import keras as live_keras
+from tests.speeds import one_of_each
 
 keras: Any = live_keras()
 
@@ -78,9 +79,19 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
 }
 COMMON: list[dict[str, Any]] = [{}, {"use_ema": True}, {"gradient_accumulation_steps": 2}, {"weight_decay": 0.1}]
 MIXED = {"use_ema": True, "gradient_accumulation_steps": 3}
+BY_SHAPE = ("Adafactor", "Adam", "Muon")
+"""Optimizers whose state depends on the shapes of weights, and one of those in which it does not."""
+
+
+def _kinds(case: tuple[Make, str, dict[str, Any]]) -> list[tuple[str, str]]:
+    """The kinds of a case: its optimizer, and its model with the way in which the state follows from that."""
+    make, name, _ = case
+    return [("", name), (make.__name__, name if name in BY_SHAPE else "")]
+
+
 SINGLE = [
     *((sequence, name, args) for name in OPTIMIZERS for args in (*COMMON, *SETTINGS.get(name, []))),
-    *((make, name, MIXED) for make in MODELS[1:] for name in OPTIMIZERS),
+    *one_of_each(((make, name, MIXED) for make in MODELS[1:] for name in OPTIMIZERS), _kinds),
     (embedding, "Muon", {"exclude_embeddings": False, "exclude_layers": ["head"]}),
     (nested, "Muon", {"exclude_layers": ["wide/kernel", "frozen"]}),
 ]
