@@ -200,7 +200,7 @@ def check_layers(found: Listing, model: Any, suffix: str) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_model(seed: int, keras: ModuleType, tmp_path: Path) -> None:
     """A random model, saved in each format, has in ckpttool the weights, layer names and facts that Keras gives it."""
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     maker = Maker(keras, seed)
     model = maker.model()
     expected, layers = Counter(map(content, model.weights)), set(owners(model).values())

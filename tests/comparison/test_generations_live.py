@@ -146,7 +146,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Confi
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for make in recipe().MODELS:
-            keras.utils.clear_session()
+            keras.utils.clear_session(free_memory=False)
             folder = tmp_path_factory.mktemp(make.__name__)
             model = make(keras)
             paths = {"keras": folder / "m.keras", "h5": folder / "m.h5"}  # behind .h5 Keras 3.15 forgets the optimizer

@@ -36,7 +36,7 @@ def judged(file: str | Path, record: str | Path, inputs: list[str] | None, step:
     takes a dict; `step` asks for the step of training that was recorded, too."""
     keras = pytest.importorskip("keras", minversion="3.15", reason="live Keras 3.15 is the judge")
 
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)  # garbage is searched for in all that was imported
     model = keras.saving.load_model(file, safe_mode=True)
     with np.load(record) as arrays:
         feed = of_inputs(numbered(arrays, "x"), inputs, model)

@@ -51,11 +51,11 @@ def test_a_concatenate_of_masks_loads(masks: bool) -> None:
     """Under its own name Keras 3 would have that twice, once for the layer and once for what is done to masks."""
     rewritten = rewrite(of_generation(model(masks), Generation.KERAS_2), Journal())
     assert dict(rewritten.labels) == ({"concatenate": "concatenate_layer"} if masks else {})
-    keras().utils.clear_session()
+    keras().utils.clear_session(free_memory=False)
     assert keras().saving.deserialize_keras_object(copy.deepcopy(rewritten.config)).count_params() > 0
     if masks:
         config = rewritten.config | {"config": renamed(rewritten.config["config"], "concatenate_layer", "concatenate")}
-        keras().utils.clear_session()
+        keras().utils.clear_session(free_memory=False)
         with pytest.raises((TypeError, ValueError), match="is used 2 times"):
             keras().saving.deserialize_keras_object(config)
 
@@ -67,10 +67,10 @@ def test_a_layer_named_as_what_makes_masks_loads(name: str) -> None:
     config = {**config, "config": renamed(config["config"], "last", name)}
     rewritten = rewrite(of_generation(config, Generation.KERAS_2), Journal())
     assert rewritten.labels[name] == f"{name}_layer"
-    keras().utils.clear_session()
+    keras().utils.clear_session(free_memory=False)
     assert keras().saving.deserialize_keras_object(copy.deepcopy(rewritten.config)).count_params() > 0
     own = rewritten.config | {"config": renamed(rewritten.config["config"], f"{name}_layer", name)}
-    keras().utils.clear_session()
+    keras().utils.clear_session(free_memory=False)
     with pytest.raises((TypeError, ValueError), match="is used 2 times"):
         keras().saving.deserialize_keras_object(own)
 

@@ -91,7 +91,7 @@ def _problem(result: Conversion, record: Path, target: Path, tolerance: float) -
     """The acts of Keras that contradict the success of a conversion; empty where there are none."""
     own_more.use(own.use("keras"))
     module = keras()
-    module.utils.clear_session()
+    module.utils.clear_session(free_memory=False)  # garbage is searched for in all that was imported
     model = module.models.load_model(target, custom_objects=objects())
     model.run_eagerly = True  # no graph is traced for each of a few batches
     with np.load(record) as arrays:

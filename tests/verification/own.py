@@ -18,7 +18,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 
 def build(keras: Any, name: str, variant: str) -> Any:
     """A built model of one kind in one variant, with the same names in whatever order models are made."""
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     model = _KINDS[name](keras, variant)
     if not model.built:
         model(keras.ops.zeros((1, 4)))

@@ -62,6 +62,7 @@ def _discriminator(optimizer: Any, train: bool, **frozen: bool) -> Any:
     model = keras.Sequential([keras.Input((3,)), *layers], name="discriminator")
     model.compile(optimizer, "mse")
     if train:
+        model.run_eagerly = True  # a graph of one step takes longer to trace than to run
         model.train_on_batch(np.ones((2, 3)), np.ones((2, 2)))
     return model
 

@@ -25,6 +25,7 @@ def _trained(first: bool = True, dtype: str = "float32", optimizer: Any = "adam"
     model = keras.Sequential(layers)
     model.dtype_policy = keras.DTypePolicy(dtype)
     model.compile(optimizer, "mse")
+    model.run_eagerly = True  # a graph of one step takes longer to trace than to run
     model.train_on_batch(np.ones((2, 4)), np.ones((2, 1)))
     return model
 

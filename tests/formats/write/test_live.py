@@ -62,7 +62,7 @@ class Saved:
     """A random model and the files that Keras makes of it."""
 
     def __init__(self, keras: ModuleType, seed: int, folder: Path) -> None:
-        keras.utils.clear_session()
+        keras.utils.clear_session(free_memory=False)
         self.keras, self.folder, self.maker = keras, folder, Maker(keras, seed)
         self.model = self.maker.model()
         with observed() as self.names:
