@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import ckpttool
+from tests.conversion.test_anchors import dense, legacy
 from tests.samples import FIXTURES
 
 
@@ -25,3 +26,18 @@ def test_needs_in_json(run: Callable[..., Any], tmp_path: Path) -> None:
     source = FIXTURES / "old_layers/keras2.15/own_class.h5"
     data = json.loads(run("convert", source, tmp_path / "new.keras", "--dry-run", "-o", "json").out)
     assert [need["kind"] for need in data["needs"]] == ["class"] * len(data["needs"]) != []
+
+
+def test_own_functions_are_needed_once(tmp_path: Path) -> None:
+    """A regularizer of an own function, as Keras 2.13 to 2.15 write it, is needed by its name, and nothing else is."""
+    own = {"module": "builtins", "class_name": "function", "config": "shrink", "registered_name": "function"}
+    source = legacy(tmp_path / "old.h5", dense(2, 4, kernel_regularizer=own), shape=(None, 4))
+    assert [need.where for need in ckpttool.convert(source, tmp_path / "new.keras").needs] == ["shrink"]
+
+
+def test_registered_classes_are_imported(tmp_path: Path) -> None:
+    """A class that its author registered is found where its module is imported."""
+    own = {"module": None, "class_name": "Shrink", "config": {}, "registered_name": "mine>Shrink"}
+    source = legacy(tmp_path / "old.h5", dense(2, 4, kernel_regularizer=own), shape=(None, 4))
+    (need,) = ckpttool.convert(source, tmp_path / "new.keras").needs
+    assert "import the module that registers it" in need.what

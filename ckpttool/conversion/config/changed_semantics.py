@@ -9,7 +9,7 @@ from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.conversion.origin import Origin
 from ckpttool.model.arguments import Args
 from ckpttool.model.defaults import arguments_of
-from ckpttool.model.generations.keras1_data_format import WITHOUT_DATA_FORMAT
+from ckpttool.model.generations.unstated_data_formats import SPATIAL_DROPOUTS, WITHOUT_DATA_FORMAT
 from ckpttool.model.layers.table import LAYERS
 from ckpttool.model.sizes import Shape, is_integer
 
@@ -30,6 +30,8 @@ WRITE_SIZES = Edit(
     "always: Keras 2 found them out, Keras 3 does not, and cannot build what comes behind",
 )
 EDITS = (WRITE_BACKWARD, DROP_DILATION, WRITE_SIZES)
+
+_FIRST = "channels_first, as the layers beside it: its config does not say along which axes it drops out"
 
 # Arguments without influence on the result of a layer, whatever their value. `causal` is moved into the calls. A layer
 # of Keras 3 that does not take `trainable` has no weights.
@@ -55,6 +57,8 @@ def with_old_meaning(args: Args, site: Site, journal: Journal) -> Mapping[str, A
         if "data_format" in known and config.get("data_format") is None:
             _guess_order(args, site, journal)
             config["data_format"] = "channels_last"  # without it, Keras 3 takes the one that its user has configured
+        elif args.class_name in SPATIAL_DROPOUTS and config.get("data_format") == "channels_first":
+            journal.guess(site.label, _FIRST)
     for change in _CHANGES.get(args.class_name, ()):
         config = change(config, site, journal)
     return config

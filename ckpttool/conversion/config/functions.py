@@ -205,7 +205,8 @@ class _Argument(NamedTuple):
         if ">" not in registered and self.is_built_in(short):
             why = f"{subject} is the author's own, and Keras 3 has another of this name; register it under a package"
             self.journal.refuse(self.place.label, why)
-        self.journal.need(registered, f'{subject}: load_model(..., custom_objects={{"{registered}": {short}}})')
+        how = "import the module that registers it, or " if ">" in registered else ""
+        self.journal.need(registered, f'{subject}: {how}load_model(..., custom_objects={{"{registered}": {short}}})')
         self.journal.edit(OWN_FUNCTION, self.place.label, registered)
         return {"module": None, "class_name": short, "config": config, "registered_name": registered}
 

@@ -65,7 +65,8 @@ def _own(name: str, entry: Mapping[str, Any], context: Context) -> Any:
         return name
     if names.is_known(name) or is_removed_class(name) or name.startswith("__"):
         return name
-    return context.own(registered if isinstance(registered, str) else name, module)
+    is_function = entry.get("class_name") == "function"  # which Keras looks up by its own name
+    return context.own(name if is_function or not isinstance(registered, str) else registered, module)
 
 
 def _called(kind: str, target: Any, value: Any, refuse: Refuse, context: Context) -> Any:

@@ -14,6 +14,7 @@ from ckpttool.model import numpy_values
 from ckpttool.model.arguments import Args
 from ckpttool.model.generations.change import Change
 from ckpttool.model.generations.generation import Generation
+from ckpttool.model.generations.unstated_data_formats import ordered
 from ckpttool.model.generations.values import Config, Spelling, spelled_1, spelled_2
 from ckpttool.model.layers.table import LAYERS, OLD_LAYERS, of_kind
 from ckpttool.model.sizes import is_integer, read_shape
@@ -67,11 +68,7 @@ def normalized(entry: Any, generation: Generation) -> Mapping[str, Any]:
     """
     if generation is Generation.KERAS_3:
         return _normalized(entry, generation, 0)
-    entry = numpy_values.plain(entry)
-    if generation in (Generation.KERAS_0, Generation.KERAS_1):
-        from ckpttool.model.generations.keras1_data_format import ordered  # few models are as old
-
-        entry = ordered(entry)
+    entry = ordered(numpy_values.plain(entry), generation)
     entry = canonical(entry, generation)
     return _alone(entry, _normalized(entry, generation, 0))
 
