@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ import pytest
 from hypothesis import settings
 
 from ckpttool.cli import main
+from tests import keras_by_hand
 from tests.corpus import ADVERSARIAL
 from tests.samples import FIXTURES
-from tests.speeds import FRAMEWORKS, LIVE, LONG, is_full, scope
+from tests.speeds import BY_HAND, FRAMEWORKS, LIVE, LONG, ON_TENSORFLOW, is_full, scope
 
 # A busy machine is no fault of the code, and where others wait for a run it must not depend on luck.
 settings.register_profile("full", deadline=None, derandomize="CI" in os.environ)
@@ -49,23 +50,42 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["CKPTTOOL_TESTS"] = ("slow" if config.getoption("--slow") else "full") if full else "quick"
     settings.load_profile("full" if full else "quick")
     if not full:
-        sys.modules.update(dict.fromkeys(FRAMEWORKS))  # as if they were not installed
+        keras_by_hand.hide()
     _hand_signals_on()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leaves out the files that ask live Keras throughout, unless the run is a full one."""
-    name = collection_path.relative_to(TESTS).as_posix() if collection_path.is_relative_to(TESTS) else ""
-    return True if name in LIVE and not config.getoption("--full") else None
+    return True if _name(collection_path) in LIVE and not config.getoption("--full") else None
+
+
+def _name(path: Path) -> str:
+    """The name of a file as tests/speeds.py lists it."""
+    return path.relative_to(TESTS).as_posix() if path.is_relative_to(TESTS) else ""
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    """Shows Keras to the files that drive it by hand, in a quick run."""
+    if _name(module_path) not in BY_HAND or parent.config.getoption("--full"):
+        return None
+    module: pytest.Module = keras_by_hand.ByHand.from_parent(parent, path=module_path)
+    return module
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Shows Keras to the tests of these files, and to no others."""
+    with keras_by_hand.shown() if item.getparent(keras_by_hand.ByHand) else nullcontext():
+        return (yield)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out what takes long, unless the run is a full one."""
     if config.getoption("--full"):
         return
-    kept = [item for item in items if not item.nodeid.removeprefix("tests/").startswith(LONG)]
-    config.hook.pytest_deselected(items=[item for item in items if item.nodeid.removeprefix("tests/").startswith(LONG)])
-    items[:] = kept
+    left_out = [item for item in items if item.nodeid.removeprefix("tests/").startswith(LONG + ON_TENSORFLOW)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_collection_finish() -> None:

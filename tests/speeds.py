@@ -16,18 +16,9 @@ FRAMEWORKS = ("jax", "keras", "tensorflow", "tf_keras", "torch")
 
 LIVE = frozenset(
     """
-    callbacks/test_backends.py
-    callbacks/test_background.py
-    callbacks/test_failing.py
     callbacks/test_kerass_own.py
     callbacks/test_matrix.py
     callbacks/test_mirrored.py
-    callbacks/test_model_checkpoint.py
-    callbacks/test_options.py
-    callbacks/test_restoration.py
-    callbacks/test_set_ups.py
-    callbacks/test_signals.py
-    callbacks/test_snapshot.py
     checks/test_live_safety.py
     comparison/test_arguments_live.py
     comparison/test_generations_live.py
@@ -44,7 +35,6 @@ LIVE = frozenset(
     model/test_built.py
     model/test_defaults.py
     model/test_held_shapes.py
-    model/test_objects.py
     model/test_optimizers.py
     model/test_work_live.py
     test_live_keras.py
@@ -57,6 +47,23 @@ LIVE = frozenset(
     """.split()
 )
 """Files that ask live Keras throughout."""
+
+BY_HAND = frozenset(
+    """
+    callbacks/test_backends.py
+    callbacks/test_background.py
+    callbacks/test_failing.py
+    callbacks/test_model_checkpoint.py
+    callbacks/test_options.py
+    callbacks/test_restoration.py
+    callbacks/test_set_ups.py
+    callbacks/test_signals.py
+    callbacks/test_snapshot.py
+    model/test_objects.py
+    """.split()
+)
+"""Files that ask live Keras for no gradients: a full run has it on TensorFlow, a quick one on NumPy, trained by hand
+(tests/training_by_hand.py)."""
 
 LONG: tuple[str, ...] = (
     "callbacks/test_killing.py",
@@ -82,8 +89,18 @@ LONG: tuple[str, ...] = (
 )
 """What else takes long: files, or tests of a file, as pytest names them."""
 
+ON_TENSORFLOW: tuple[str, ...] = (
+    "callbacks/test_restoration.py::test_as_a_graph",
+    "callbacks/test_set_ups.py::test_it_ends_as_if_nothing_had_happened[steps that do not divide an epoch]",
+    "callbacks/test_set_ups.py::test_it_ends_as_if_nothing_had_happened[more steps than an epoch has]",
+    "callbacks/test_set_ups.py::test_it_ends_as_if_nothing_had_happened[two optimizers",
+    "callbacks/test_signals.py::test_a_process_ends_as_it_would_have",
+    "model/test_objects.py::test_built_in_layers[norms]",
+)
+"""Tests of the files of `BY_HAND` that ask for more: graphs, gradients, processes of their own, whole numbers of 64
+bits."""
 
-WHOLE = LIVE | {"equivalence/test_conversions.py"}
+WHOLE = LIVE | BY_HAND | {"equivalence/test_conversions.py"}
 """Files that one process runs: Keras numbers names process by process, and what one test has made serves others."""
 
 

@@ -3,16 +3,19 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from keras.src.trainers.epoch_iterator import EpochIterator
 
 from ckpttool.callbacks import ModelCheckpoint, latest, saved_in
+from ckpttool.callbacks.failures import Watch
 from ckpttool.errors import FileAccessError
-from tests.callbacks.training import fit, model, names
+from tests.callbacks.training import X, Y, fit, model, names
 from tests.limits import files_of_at_most
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -90,6 +93,27 @@ def test_a_training_without_fit(tmp_path: Path) -> None:
     assert trained.train_function is None
     assert names(tmp_path) == ["1.keras", "2.keras"]
     fit(trained, saving, epochs=1)
+
+
+def test_data_that_fail_between_the_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On PyTorch, `fit` reads its batches outside of what it calls: an error there is reported once, the end of the
+    data never, and the iterator is Keras's own again at the end."""
+
+    def batches(whole: bool) -> Iterator[Any]:
+        yield from [(X[:4], Y[:4])] * 3
+        if not whole:
+            raise OSError("the disk is gone")
+
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
+    for whole in (True, False):
+        reported: list[BaseException] = []
+        watch, epoch_iterator = Watch(reported.append), EpochIterator(batches(whole))
+        watch.begin(model(), None)
+        with pytest.warns(UserWarning, match="ran out of data") if whole else pytest.raises(OSError, match="is gone"):
+            assert [end for _, end, _ in epoch_iterator] == [0, 1, 2]
+        assert [str(error) for error in reported] == ([] if whole else ["the disk is gone"])
+        watch.end()
+        assert "_enumerate_iterator" not in vars(epoch_iterator)
 
 
 def test_a_directory_that_is_gone(tmp_path: Path) -> None:
