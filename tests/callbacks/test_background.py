@@ -1,7 +1,7 @@
 """Saving in the background: what is written is the model of the moment of the call, and no error is lost."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +100,39 @@ def test_the_weights_of_the_call(
         assert len(first_values) == len(expected) == 4
         for values in expected:
             assert any(np.array_equal(values, other) for other in first_values)
+
+
+class Marked(keras.Sequential):
+    """A model whose class saves no weights but ones, and its own weights nowhere."""
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Saves ones."""
+        self._saved_as_ones(super().save, *args, **kwargs)
+
+    def save_weights(self, *args: Any, **kwargs: Any) -> None:
+        """Saves ones."""
+        self._saved_as_ones(super().save_weights, *args, **kwargs)
+
+    def _saved_as_ones(self, save: Callable[..., None], *args: Any, **kwargs: Any) -> None:
+        weights = self.get_weights()
+        self.set_weights([np.ones_like(values) for values in weights])
+        save(*args, **kwargs)
+        self.set_weights(weights)
+
+
+@pytest.mark.parametrize("background", [False, True])
+@pytest.mark.parametrize("suffix", [".keras", ".weights.h5"])
+def test_a_class_that_saves_itself(suffix: str, background: bool, tmp_path: Path) -> None:
+    """The file holds what the way of saving of the class writes, and the model is trained on as it was."""
+    trained = model_of_class(Marked)
+    before = trained.get_weights()
+    saving = ModelCheckpoint(tmp_path / f"m{suffix}", save_weights_only=suffix != ".keras", background=background)
+    fit(trained, saving, epochs=1)
+    with ckpttool.open(tmp_path / f"m{suffix}") as checkpoint:
+        stored = [weight.read() for weight in checkpoint.section(ckpttool.Section.MODEL)]
+    assert len(stored) == len(before)
+    assert all((values == 1).all() for values in stored)
+    assert not any((values == 1).all() for values in trained.get_weights())
 
 
 def test_copies() -> None:

@@ -15,7 +15,7 @@ from keras.src.trainers.epoch_iterator import EpochIterator
 from ckpttool.callbacks import ModelCheckpoint, latest, saved_in
 from ckpttool.callbacks.failures import Watch
 from ckpttool.errors import FileAccessError
-from tests.callbacks.training import X, Y, fit, model, names
+from tests.callbacks.training import Played, X, Y, fit, model, names
 from tests.limits import files_of_at_most
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -63,6 +63,18 @@ def test_room_again(tmp_path: Path) -> None:
     assert len([message for message in warned if "File too large" in str(message.message)]) == 1
     assert names(directory) == ["1.keras", "3.keras"]
     assert [entry.epoch for entry in saved_in(directory)] == [1, 3]
+
+
+def test_a_best_model_that_could_not_be_saved(tmp_path: Path) -> None:
+    """It is not the best one afterwards: a later model only has to be better than the best file."""
+    saving = Played(tmp_path / "{epoch}.keras", save_best_only=True, on_error="warn")
+    saving.play([3.0])
+    with files_of_at_most(4096), pytest.warns(UserWarning, match=r"(?s)could not be saved.*File too large"):
+        saving.play([3.0, 1.0], first=1)
+    assert saving.best == 3.0
+    saving.play([3.0, 1.0, 2.0], first=2)
+    assert saving.best == 2.0
+    assert names(tmp_path) == ["1.keras", "3.keras"]
 
 
 class Removes(keras.callbacks.Callback):

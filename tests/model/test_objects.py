@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import ckpttool
@@ -77,6 +78,27 @@ def test_own_classes(case: str, tmp_path: Path) -> None:
             key = file.book[aligned.stored[0].weight.path].key
             assert key[1] == aligned.place.slot.name
             assert key[0].rpartition("/")[2] in aligned.place.layer.split("/") + aligned.place.name.split("/")
+
+
+def test_a_layer_that_two_attributes_hold() -> None:
+    """It has its first place, in the order of names; the others are those where Keras looks next."""
+
+    class Twice(keras.Model):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.second = keras.layers.Dense(2)
+            self.first, self.more = self.second, [keras.layers.Dropout(0.1), self.second]
+
+        def call(self, x: Any) -> Any:
+            return self.more[0](self.second(x))
+
+    model = Twice()
+    model(np.ones((1, 3)))
+    part = Architecture.from_model(model).part
+    assert part is not None
+    places = {at: (layer.class_name, set(layer.aliases)) for at, layer in part.children}
+    assert places["first"] == ("Dense", {"layers/dense", "more/dense", "second"})
+    assert places["layers/dropout"] == ("Dropout", {"more/dropout"})
 
 
 def test_no_model() -> None:
