@@ -1,6 +1,7 @@
 """Pages of every kind in a real browser: they open without an error and ask for nothing, and all that moves works."""
 
 import json
+import re
 import shutil
 import socket
 from collections.abc import Callable, Iterator
@@ -18,12 +19,14 @@ from ckpttool.render.checks import CHECK_OUTPUTS
 from tests.corpus import needs_adversarial
 from tests.render.test_html import PAGES
 from tests.samples import FIXTURES
+from tests.speeds import is_slow
 from tests.test_hostile import outcomes
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium")
 
+ESCAPED = re.compile(r"&lt;|&gt;|&#|\\[xu]")
 PHONE = {"width": 390, "height": 800}
 TRY_TO_LEAVE = """async (address) => {
   const outcomes = {};
@@ -399,6 +402,8 @@ def test_hostile_files(hostile: Path, browser: Any, tmp_path: Path) -> None:
     results = outcomes(hostile, ["ls", "{}", "--section", "all", "-o", "html"])
     pages = {file: result["stdout"] for file, result in results.items() if result["stdout"].startswith("<!DOCTYPE")}
     assert len(pages) > 200
+    if not is_slow():  # of pages in which nothing had to be escaped, every fourth
+        pages = {file: text for at, (file, text) in enumerate(pages.items()) if at % 4 == 0 or ESCAPED.search(text)}
     context = browser.new_context()
     page = context.new_page()
     path = tmp_path / "page.html"
