@@ -38,7 +38,8 @@ class Expectation:
 def expectation_of(
     architecture: Spec | Architecture | Checkpoint | str | os.PathLike[str], optimizer: bool
 ) -> Expectation:
-    """The expectation of an architecture, or of a file with one. Raises CheckpointError where a file cannot be read.
+    """The expectation of an architecture, of a file with one, or of the model that `package.module:function` returns,
+    which is called in a process of its own. Raises CheckpointError where a file cannot be read.
 
     With `optimizer`, the optimizer of a whole legacy model, which is stored beside its config, is part of it.
     """
@@ -49,6 +50,8 @@ def expectation_of(
     if isinstance(architecture, Checkpoint):
         return _of_checkpoint(architecture, os.fspath(architecture.path), optimizer)
     path = os.fspath(architecture)
+    if isinstance(architecture, str) and (own := _model_of_function(architecture)) is not None:
+        return expectation_of(own, optimizer)
     try:
         if is_text_file(path) and not path.endswith(".weights.json"):
             return read_text(path, _of_text)
@@ -56,6 +59,15 @@ def expectation_of(
             return _of_checkpoint(checkpoint, path, optimizer)
     except CheckpointError as error:
         raise error.at(path=path) from error.__cause__
+
+
+def _model_of_function(text: str) -> Architecture | None:
+    """The architecture of the model that `package.module:function` returns; None where a text names no function."""
+    if ":" not in text:
+        return None
+    from ckpttool.model.live.user_function import architecture_of_function, names_function  # few texts name one
+
+    return architecture_of_function(text) if names_function(text) else None
 
 
 def _of_text(path: str | os.PathLike[str]) -> Expectation:

@@ -53,6 +53,11 @@ def refused(checkpoint: Checkpoint) -> Iterator[str]:
         yield f"load_model of Keras 3.15 raises on a loss that is stored under this name: {', '.join(names)}"
     optimizer = config.get("optimizer_config")
     settings = optimizer.get("config") if isinstance(optimizer, Mapping) else None
+    inner = settings.get("inner_optimizer") if isinstance(settings, Mapping) else None
+    if (
+        isinstance(inner, Mapping) and "module" not in inner
+    ):  # `LossScaleOptimizer.from_config` looks for it in a module
+        yield "load_model of Keras 3 raises on a LossScaleOptimizer of Keras 2, whose inner optimizer names no module"
     if isinstance(settings, Mapping) and "lr" in settings:
         yield "load_model of Keras 3 raises on the optimizer's setting lr, the name of learning_rate before Keras 2.3"
 

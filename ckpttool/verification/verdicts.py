@@ -74,10 +74,11 @@ def verify(
 ) -> VerifyResult:
     """The answer whether the weights of a checkpoint load into an architecture, and what Keras would do.
 
-    `architecture` is a spec, an architecture, an open checkpoint, or a file: one of them, or other weights. `by` is
-    the loader: "path", "order", "name", or "auto" for the one that Keras chooses by the file's name. With `values` all
-    matched weights are read and searched for NaN and Inf; `progress` is called with the number of bytes of every block
-    that was read. With `skip_mismatch`, the option of `load_weights`, weights that Keras then skips are accepted.
+    `architecture` is a spec, an architecture, an open checkpoint, or a file: one of them, or other weights. It may also
+    be "package.module:function", which is called in a process of its own and returns a Keras model. `by` is the loader:
+    "path", "order", "name", or "auto" for the one that Keras chooses by the file's name. With `values` all matched
+    weights are read and searched for NaN and Inf; `progress` is called with the number of bytes of every block that was
+    read. With `skip_mismatch`, the option of `load_weights`, weights that Keras then skips are accepted.
     Raises CheckpointError where one of the two cannot be read.
     """
     expected = expectation_of(architecture, allowed.optimizer)

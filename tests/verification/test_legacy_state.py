@@ -113,6 +113,28 @@ def test_what_load_model_takes(name: str, edit: Callable[[h5py.File], None], tmp
     assert "load_model" in result.because
 
 
+def _with_settings(path: Path, optimizer: dict[str, Any]) -> None:
+    with h5py.File(path, "r+") as file:
+        settings = json.loads(file.attrs["training_config"])
+        file.attrs["training_config"] = json.dumps({**settings, "optimizer_config": optimizer})
+
+
+@pytest.mark.parametrize("dynamic", [True, False])
+def test_scaled_losses_of_keras_2(dynamic: bool, tmp_path: Path) -> None:
+    """A LossScaleOptimizer as Keras 2.4 stored it, dynamic or of a fixed factor: load_model does not find the optimizer
+    in it and raises."""
+    path = tmp_path / "model.h5"
+    saved(path, keras.optimizers.Adam())
+    inner = {"class_name": "Adam", "config": {"name": "Adam", "learning_rate": 0.1}}
+    scaling = {"dynamic": dynamic, "initial_scale": 128.0, "dynamic_growth_steps": 2000 if dynamic else None}
+    _with_settings(path, {"class_name": "LossScaleOptimizer", "config": {"inner_optimizer": inner, **scaling}})
+    with pytest.raises(TypeError, match="Could not locate class 'Adam'"):
+        keras.models.load_model(path)
+    result = verified(path, tmp_path / "model.json")
+    assert (result.ok, result.keras) == (False, "raises")
+    assert any("LossScaleOptimizer" in problem for problem in result.problems)
+
+
 SOURCES = ["its own config", "a whole model", "a spec", "no optimizer"]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import ckpttool
 from tests.model.live.test_function_faults import fault_of
 
 pytest.importorskip("keras", minversion="3.15", reason="the functions build models of Keras 3.15")
@@ -85,6 +86,7 @@ def test_a_model_of_an_own_class(project: Path, run: Callable[..., Any]) -> None
         done = run("verify", "own.weights.h5", architecture)
         assert (done.code, "4 weights match" in done.out) == (0, True), done
         assert "on standard" not in done.out
+    assert ckpttool.verify("own.weights.h5", "training.models:Deep.build").ok
 
 
 @pytest.mark.parametrize(
