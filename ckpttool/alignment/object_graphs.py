@@ -142,7 +142,7 @@ def has_attributes_alone(model: Part, checkpoint: Checkpoint) -> bool:
     graph = checkpoint.object_graph
     if graph is None or graph.nodes[0].child(EXPORTED) is not None:
         return False
-    return any(layer.aliases or not at.startswith(_LISTED) for at, layer in model.children)
+    return any(layer.attributes or layer.aliases or not at.startswith(_LISTED) for at, layer in model.children)
 
 
 def _layers(step: _Step, graph: ObjectGraph) -> Iterator[tuple[str, Part, int | None]]:
@@ -174,6 +174,9 @@ def _attributes(step: _Step, graph: ObjectGraph) -> Iterator[tuple[str, Part, in
     """The objects inside a layer with their places and nodes: by the name of an attribute, or by number in a list."""
     counts: dict[str, int] = {}
     for at, part in step.part.children:
+        if part.attributes:
+            yield at, part, _node_of_ways(part, step.node, graph)
+            continue
         if step.part.is_model and at.startswith(_LISTED):
             yield at, part, _node_of_alias(part, step, graph)
             continue
@@ -181,6 +184,14 @@ def _attributes(step: _Step, graph: ObjectGraph) -> Iterator[tuple[str, Part, in
         number = counts[container] = counts.get(container, -1) + 1
         node = attribute(container or at, step.node, graph)
         yield at, part, _member(graph.nodes[node], number) if container and node is not None else node
+
+
+def _node_of_ways(part: Part, node: int, graph: ObjectGraph) -> int | None:
+    """The node of an object that attributes of a live object lead to, through lists and dicts. None where there is
+    none, or where attributes lead to several: either may be meant."""
+    holders = ((attribute(way[0], node, graph), way[1:]) for way in part.attributes)
+    nodes = {graph.at(below, holder) for holder, below in holders if holder is not None} - {None}
+    return nodes.pop() if len(nodes) == 1 else None
 
 
 def _node_of_alias(layer: Part, step: _Step, graph: ObjectGraph) -> int | None:

@@ -75,9 +75,10 @@ class Part:
     `.weights.h5` stores at another place, as it has several owners, or not at all; its path is then no more than a
     name. `tracked` is False for an object that is neither part of its owner's `weights` nor of a legacy `.h5`.
     `aliases` are further paths, from the model on, where Keras looks for the object when nothing is stored at its
-    place. `is_optimizer` marks an optimizer, whose slots are its variables. `assets` is True for an object that stores
-    files beside its weights in a `.keras`, such as a vocabulary. `vocabulary` is the one in the config of a layer that
-    looks values up.
+    place. `attributes` are the ways from the object that holds it: the name of an attribute, then numbers and keys of
+    members of lists and dicts. `is_optimizer` marks an optimizer, whose slots are its variables. `assets` is True for
+    an object that stores files beside its weights in a `.keras`, such as a vocabulary. `vocabulary` is the one in the
+    config of a layer that looks values up.
     """
 
     class_name: str
@@ -91,6 +92,7 @@ class Part:
     placed: bool = True
     tracked: bool = True
     aliases: tuple[str, ...] = ()
+    attributes: tuple[tuple[str, ...], ...] = ()
     is_optimizer: bool = False
     listed: bool = True
     assets: bool = False

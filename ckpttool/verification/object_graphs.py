@@ -8,7 +8,7 @@
 from collections.abc import Iterator
 
 from ckpttool.alignment.alignment import align
-from ckpttool.alignment.object_graphs import by_variable_name, without_counters
+from ckpttool.alignment.object_graphs import by_variable_name, has_attributes_alone, without_counters
 from ckpttool.alignment.object_parts import part_names
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.model import Architecture
@@ -29,7 +29,8 @@ def by_graph(
 ) -> Pairing:
     """The pairs of an architecture; those of a spec alone by the names of the variables."""
     pairs = dict(_by_name(spec, checkpoint) if architecture is None else _aligned(architecture, spec, checkpoint))
-    pairing = Pairing()
+    live = architecture.part if architecture is not None else None
+    pairing = Pairing(by_attributes=live is not None and has_attributes_alone(live, checkpoint))
     for slot in spec.slots:
         if id(slot) in pairs:
             pairing.pairs.append((slot, pairs[id(slot)]))

@@ -15,7 +15,8 @@ class Pairing:
 
     `unchecked` are weights of objects of unknown classes. `miscounted` are the slots and weights of objects with
     another number of weights than the file stores. `skipped` has, by the `id` of a slot or a stored weight, the reason
-    why Keras skips it where it is asked to skip mismatches.
+    why Keras skips it where it is asked to skip mismatches. `by_attributes` is True where pairs follow from attributes
+    of the user's classes, beside which the names of variables say nothing.
     """
 
     pairs: list[tuple[SpecSlot, Weight]] = field(default_factory=list)
@@ -25,6 +26,7 @@ class Pairing:
     raises: list[str] = field(default_factory=list)
     miscounted: list[tuple[Sequence[SpecSlot], Sequence[Weight], str]] = field(default_factory=list)
     skipped: dict[int, str] = field(default_factory=dict)
+    by_attributes: bool = False
 
     def add(self, other: "Pairing") -> None:
         """Add all pairs, leftovers and reasons of another pairing."""

@@ -74,12 +74,10 @@ def verify(
 ) -> VerifyResult:
     """The answer whether the weights of a checkpoint load into an architecture, and what Keras would do.
 
-    `architecture` is a spec, an architecture, an open checkpoint, or a file: one of them, or other weights. It may also
-    be "package.module:function", which is called in a process of its own and returns a Keras model. `by` is the loader:
-    "path", "order", "name", or "auto" for the one that Keras chooses by the file's name. With `values` all matched
-    weights are read and searched for NaN and Inf; `progress` is called with the number of bytes of every block that was
-    read. With `skip_mismatch`, the option of `load_weights`, weights that Keras then skips are accepted.
-    Raises CheckpointError where one of the two cannot be read.
+    `architecture` is a spec, an architecture, an open checkpoint, a file of one of them or of other weights, or
+    "package.module:function", which a process of its own calls for a Keras model. `by` is the loader: "path", "order",
+    "name", or "auto", as Keras chooses by the file's name. With `values` all matched weights are searched for NaN and
+    Inf; `progress` gets the bytes of every block. `skip_mismatch` is that of `load_weights`. Raises CheckpointError.
     """
     expected = expectation_of(architecture, allowed.optimizer)
     with nullcontext(checkpoint) if isinstance(checkpoint, Checkpoint) else open_checkpoint(checkpoint) as opened:
@@ -207,7 +205,8 @@ def _state(spec: Spec, checkpoint: Checkpoint, loader: str, model: Pairing, skip
 def _findings(checkpoint: Checkpoint, pairing: Pairing, loader: str, allowed: Allowed) -> list[Finding]:
     """The findings on weights, slots and their pairs."""
     names = Namer.of(checkpoint, architecture_of(checkpoint))
-    findings = [*_leftovers(pairing), *_mismatches(pairing, allowed), *_crossed(checkpoint, pairing, loader, names)]
+    crossed = () if pairing.by_attributes else _crossed(checkpoint, pairing, loader, names)
+    findings = [*_leftovers(pairing), *_mismatches(pairing, allowed), *crossed]
     return list(_with_skips(findings, pairing))
 
 

@@ -206,6 +206,50 @@ def test_attributes_that_keras_3_finds_in_its_list(tmp_path: Path) -> None:
         assert pairs == {"dense": "b", "dense_1": "a"}
 
 
+def _with_ways(*ways: tuple[tuple[str, ...], ...]) -> Part:
+    """A model of a user's own class with a layer for each of these ways, all of which Keras 3 finds in its list."""
+    layers = [
+        (f"layers/dense_{number}", Part("Dense", f"d{number}", (Slot("kernel", ()),), attributes=layer))
+        for number, layer in enumerate(ways)
+    ]
+    return Part("Net", "net", children=tuple(layers), is_model=True)
+
+
+_CONTAINERS: list[writer.Object] = [
+    ([("net", 1), ("odd", 2), ("zz", 5)], [], []),
+    ([("0", 3), ("1", 4)], [], []),
+    ([("b", 4), ("key one", 3)], [], []),
+    ([("kernel", 7)], [], []),
+    ([("kernel", 8)], [], []),
+    ([("0", 6)], [], []),
+    ([("1", 4), ("0", 9)], [], []),
+    ([], [("VARIABLE_VALUE", "dense_9/kernel", "a")], []),
+    ([], [("VARIABLE_VALUE", "dense_1/kernel", "b")], []),
+    ([("kernel", 10)], [], []),
+    ([], [("VARIABLE_VALUE", "dense/kernel", "c")], []),
+]
+"""A list, a dict, and a list in a list, with names behind that of the list in which Keras 3 finds layers first."""
+
+_WAYS: dict[str, tuple[tuple[tuple[tuple[str, ...], ...], ...], dict[str, str]]] = {
+    "a list": (((("net", "1"),), (("net", "0"),)), {"d0": "b", "d1": "a"}),
+    "a dict": (((("odd", "key one"),), (("odd", "b"),)), {"d0": "a", "d1": "b"}),
+    "a list in a list": (((("zz", "0", "0"),),), {"d0": "c"}),
+    "two ways to one layer": (((("net", "0"), ("odd", "key one")),), {"d0": "a"}),
+    "ways to two layers": (((("net", "0"), ("odd", "b")), (("zz", "0", "0"),)), {"d1": "c"}),
+    "a way that the file lacks": (((("net", "2"), ("net", "1")), (("gone",),)), {"d0": "b"}),
+}
+
+
+@pytest.mark.parametrize("case", _WAYS)
+def test_members_of_lists_and_dicts(case: str, tmp_path: Path) -> None:
+    """Layers go by their numbers and keys in lists and dicts, never by names; where two may be meant there is none."""
+    ways, expected = _WAYS[case]
+    with ckpttool.open(writer.with_graph(tmp_path, writer.graph(_CONTAINERS), list("abc"))) as checkpoint:
+        model = _with_ways(*ways)
+        assert {key[0]: weight.path for key, weight in in_object_graph(model, checkpoint)} == expected
+        assert {entry.place.group for entry in align(checkpoint, with_part({}, model)).aligned} == set(expected)
+
+
 def test_attributes_of_other_names(tmp_path: Path) -> None:
     """Variables are not taken by their names where no attribute of a model is in the file."""
     with ckpttool.open(writer.with_graph(tmp_path, writer.graph(CROSSED), list("ab"))) as checkpoint:

@@ -14,6 +14,8 @@ from ckpttool import Architecture
 from ckpttool.alignment.alignment import align
 from ckpttool.errors import ModelError
 from ckpttool.model import read_architecture
+from ckpttool.model.live.serialization import from_json as read_live
+from ckpttool.model.live.serialization import to_json as write_live
 from ckpttool.model.spec import Spec, from_json, spec_of, to_json
 from tests.live import keras as live_keras
 from tests.verification import own, stored
@@ -99,6 +101,35 @@ def test_a_layer_that_two_attributes_hold() -> None:
     places = {at: (layer.class_name, set(layer.aliases)) for at, layer in part.children}
     assert places["first"] == ("Dense", {"layers/dense", "more/dense", "second"})
     assert places["layers/dropout"] == ("Dropout", {"more/dropout"})
+
+
+class _Holder(keras.Model):  # type: ignore[misc]
+    """Layers in attributes of all kinds, with names before and behind that of a model's list of layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alpha = keras.layers.Dense(2)
+        self.net = [keras.layers.Dense(2), (keras.layers.Dense(2), self.alpha)]
+        self.odd = {"b": keras.layers.Dense(2), "key one": self.net[0]}
+
+    def call(self, x: Any) -> Any:
+        return self.odd["b"](self.net[1][0](self.net[0](self.alpha(x))))
+
+
+def test_ways_to_layers() -> None:
+    """Each layer has all ways to it: attributes, numbers and keys, as tf.keras stored them; also in another process."""
+    model = _Holder()
+    model(np.zeros((1, 2), "float32"))
+    architecture = Architecture.from_model(model)
+    assert architecture.part is not None
+    ways = [set(layer.attributes) for _, layer in architecture.part.children]
+    assert sorted(map(sorted, ways)) == [
+        [("alpha",), ("net", "1", "1")],
+        [("net", "0"), ("odd", "key one")],
+        [("net", "1", "0")],
+        [("odd", "b")],
+    ]
+    assert read_live(json.loads(write_live(architecture))).part == architecture.part
 
 
 def test_no_model() -> None:

@@ -23,6 +23,7 @@ from ckpttool.model.slots import Part, Slot
 from ckpttool.paths import join_path
 
 INSTALL = 'pip install "ckpttool[tensorflow]"'
+_DEEPEST = 20  # lists in one another
 _LISTS_IN_LISTS = "/container"  # Keras passes over these where a file lacks them
 
 
@@ -130,6 +131,31 @@ def _saveables(path: str, value: Any, seen: set[int]) -> Iterator[tuple[str, Any
                 used[name] += 1
 
 
+def _ways_to_members(saveable: Any) -> dict[int, list[tuple[str, ...]]]:
+    """The ways from an object to those in its attributes, by their identity: the attribute, then the numbers and keys
+    of members of lists, tuples and dicts. A model's own list of its layers is none."""
+    from keras.src.saving.keras_saveable import KerasSaveable
+    from keras.src.saving.saving_lib import _walk_saveable
+
+    ways: dict[int, list[tuple[str, ...]]] = {}
+    is_model = isinstance(saveable, _keras().Model)
+    waiting: list[tuple[tuple[str, ...], Any]] = [
+        ((name,), value) for name, value in _walk_saveable(saveable) if not (is_model and name == "layers")
+    ]
+    seen = set[int]()
+    while waiting:
+        way, value = waiting.pop()
+        if isinstance(value, KerasSaveable):
+            ways.setdefault(id(value), []).append(way)
+        elif (
+            isinstance(value, list | dict | tuple) and len(way) < _DEEPEST and (len(way) == 1 or id(value) not in seen)
+        ):
+            seen.add(id(value))
+            members = value.items() if isinstance(value, dict) else enumerate(value)
+            waiting.extend(((*way, str(key)), member) for key, member in members if isinstance(key, int | str))
+    return ways
+
+
 @dataclass(frozen=True, slots=True)
 class _Node:
     """An object at one place among those that track others; one that several track has several."""
@@ -140,6 +166,7 @@ class _Node:
     tracked: bool
     children: tuple["_Node", ...]
     listed: bool = True
+    attributes: tuple[tuple[str, ...], ...] = ()
 
     def walk(self, path: str = "") -> Iterator[tuple[str, "_Node"]]:
         """The node and all below it, with their paths."""
@@ -197,6 +224,7 @@ class _Tree:
             placed=node.placed,
             tracked=node.tracked,
             aliases=tuple(saved.aliases) if saved and node.placed else (),
+            attributes=node.attributes,
             listed=node.listed,
             is_optimizer=_is_optimizer(saveable),
             assets=_keeps_files(saveable),
@@ -206,13 +234,16 @@ class _Tree:
         """The objects that an object tracks, then those that Keras saves with it without tracking them. What is not
         `placed` itself has no path for them."""
         owned = {id(owner.object): owner for owner in self._owned.get(id(saveable), ())} if placed else {}
+        ways = _ways_to_members(saveable)
         for number, layer in enumerate(getattr(saveable, "_layers", ())):
             at = owned.pop(id(layer), None)
             # A layer that is saved at another place has a number in brackets here, which is the path of nothing.
             node = self._node(layer, f"({number})" if at is None else self._path(at), at is not None, True)
-            yield replace(node, listed=not _is_input_of_sequential(layer, saveable))
+            listed = not _is_input_of_sequential(layer, saveable)
+            yield replace(node, listed=listed, attributes=tuple(ways.get(id(layer), ())))
         for owner in owned.values():
-            yield self._node(owner.object, self._path(owner), True, False)
+            node = self._node(owner.object, self._path(owner), True, False)
+            yield replace(node, attributes=tuple(ways.get(id(owner.object), ())))
 
     def _node(self, saveable: Any, at: str, placed: bool, tracked: bool) -> _Node:
         return _Node(saveable, at, placed, tracked, tuple(self._children(saveable, placed)))

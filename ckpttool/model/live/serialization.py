@@ -27,6 +27,7 @@ def _part(value: Mapping[str, Any]) -> Part:
         "children": tuple((at, _part(child)) for at, child in value["children"]),
         "write_order": tuple(value["write_order"]),
         "aliases": tuple(value["aliases"]),
+        "attributes": tuple(map(tuple, value["attributes"])),
     }
     return Part(**{**value, **fields})
 
