@@ -10,7 +10,7 @@ from typing import TypeGuard
 from ckpttool.alignment.architectures import load_architecture
 from ckpttool.alignment.object_parts import checkpoint_of, part_names
 from ckpttool.checkpoint import Checkpoint, Section, Weight
-from ckpttool.conversion.config import lambdas
+from ckpttool.conversion.config import graph_vocabularies, lambdas
 from ckpttool.conversion.journal import Journal, Remark
 from ckpttool.conversion.loadability import check_loads, refuse_unbuildable, refuse_unbuilt
 from ckpttool.conversion.options import PLAIN, Options
@@ -37,6 +37,7 @@ from ckpttool.formats import open_checkpoint
 from ckpttool.formats.write.archive import DIRECTORY
 from ckpttool.formats.write.block_copy import Progress, silent
 from ckpttool.formats.write.path_layout import sharded
+from ckpttool.io.texts import is_text_file
 from ckpttool.model import Architecture
 from ckpttool.model.live.user_function import architecture_of_function, names_function
 
@@ -178,12 +179,12 @@ def _planned(
     options: Options,
 ) -> Iterator[tuple[Conversion, Prepared, Checkpoint]]:
     """The plan, its payload and the open checkpoint, from which the payload reads within this context."""
-    form, journal = form_of(target, to), Journal()
-    architecture = _architecture(arch)
+    form, journal, architecture = form_of(target, to), Journal(), _architecture(arch)
     with nullcontext(source) if isinstance(source, Checkpoint) else open_checkpoint(source) as opened:
         opened.require_one_view()
         checkpoint = _with_backend(checkpoint_of(opened, options.part) if options.part else opened, source_backend)
         try:
+            architecture = _with_vocabularies(architecture, arch, checkpoint, journal)
             prepared = prepare(checkpoint, architecture, form, options, journal)
         except CheckpointError as error:
             place = arch if isinstance(error, ConfigError) and isinstance(arch, str | os.PathLike) else _place(source)
@@ -225,6 +226,19 @@ def _architecture(arch: Architecture | str | os.PathLike[str] | None) -> Archite
     if arch is None or isinstance(arch, Architecture):
         return arch
     return architecture_of_function(arch) if _is_function(arch) else load_architecture(arch)
+
+
+def _with_vocabularies(
+    architecture: Architecture | None,
+    arch: Architecture | str | os.PathLike[str] | None,
+    source: Checkpoint,
+    journal: Journal,
+) -> Architecture | None:
+    """The architecture with the vocabularies of its file, as those in a SavedModel are in no config."""
+    if architecture is None or not isinstance(arch, str | os.PathLike) or _is_function(arch) or is_text_file(arch):
+        return architecture
+    with open_checkpoint(arch) as holder:
+        return graph_vocabularies.with_own_vocabularies(architecture, holder, source, journal)
 
 
 def _is_function(arch: Architecture | str | os.PathLike[str] | None) -> TypeGuard[str]:

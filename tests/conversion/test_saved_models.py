@@ -2,6 +2,7 @@
 predicted with them."""
 
 import copy
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ckpttool.alignment.architectures import load_architecture
 from ckpttool.conversion import convert
 from ckpttool.errors import ConversionError
 from ckpttool.model import with_config
+from ckpttool.model.config import mappings_in
 from tests.conversion.judge import numbered
 from tests.corpus import CORPUS, SHARED
 from tests.formats.tensorflow.test_checkpoint import TENSORFLOW
@@ -142,6 +144,37 @@ def test_vocabularies_come_along(name: str, tmp_path: Path) -> None:
 
     assert np.abs(model(tf.constant(texts)).numpy() - wanted).max() < TOLERANCE
     assert not ckpttool.diff(TRAINED / name, target).differences
+
+
+def _variables(name: str, folder: Path) -> Path:
+    """The variables of a SavedModel alone, as a checkpoint."""
+    folder.mkdir()
+    for file in (TRAINED / name / "variables").iterdir():
+        shutil.copy(file, folder / file.name.replace("variables", "ckpt"))
+    return folder / "ckpt"
+
+
+@pytest.mark.parametrize("name", ["words", "words_of_file"])
+def test_vocabularies_of_the_architecture(name: str, tmp_path: Path) -> None:
+    """Words that a checkpoint of weights does not have come from the SavedModel that `arch` names."""
+    source = _variables(name, tmp_path / "source")
+    model = loaded(source, tmp_path / "new.keras", arch=TRAINED / name)
+    with np.load(TRAINED / "predictions.npz") as recorded:
+        texts, wanted = recorded["texts"].astype(object), recorded[name]
+    import tensorflow as tf
+
+    assert np.abs(model(tf.constant(texts)).numpy() - wanted).max() < TOLERANCE
+
+
+@pytest.mark.parametrize(("whole", "expected"), [(True, ["a", "b c"]), (False, ["q", "r s"])])
+def test_the_vocabulary_of_the_source_goes_first(whole: bool, expected: list[str], tmp_path: Path) -> None:
+    """A SavedModel keeps its own words, whatever SavedModel its architecture is taken from."""
+    arch = Path(shutil.copytree(TRAINED / "words_of_file", tmp_path / "arch"))
+    (arch / "assets/vocabulary.txt").write_text("q\nr s\n")
+    source = TRAINED / "words_of_file" if whole else _variables("words_of_file", tmp_path / "source")
+    convert(source, tmp_path / "new.keras", arch=arch)
+    with ckpttool.open(tmp_path / "new.keras") as written:
+        assert [entry["vocabulary"] for entry in mappings_in(written.config) if "vocabulary" in entry] == [expected]
 
 
 @pytest.mark.parametrize("name", ["adam", "sgd", "rmsprop"])

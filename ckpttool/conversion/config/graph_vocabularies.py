@@ -60,18 +60,51 @@ class _Stored:
 
 def with_vocabularies(architecture: Architecture, checkpoint: Checkpoint, journal: Journal) -> Architecture:
     """The architecture with the vocabularies of the tables in its file of TensorFlow; unchanged for other formats."""
-    saved, stored = checkpoint.saved_model, checkpoint.object_graph
-    config = architecture.config
-    if not isinstance(config, Mapping) or (stored is None and saved is None):
+    if not isinstance(architecture.config, Mapping) or (
+        checkpoint.object_graph is None and checkpoint.saved_model is None
+    ):
         return architecture
+    tables = _tables_of(architecture, checkpoint)
+    weights = _word_weights(align(checkpoint, architecture))
+    vocabularies = {label: _Stored(tables.get(label), weights.get(label)) for label in (*tables, *weights)}
+    return _with_filled(architecture, vocabularies, checkpoint, journal)
+
+
+def with_own_vocabularies(
+    architecture: Architecture, holder: Checkpoint, source: Checkpoint, journal: Journal
+) -> Architecture:
+    """An architecture with the vocabularies in the SavedModel that it comes from, for weights of another file which has
+    none.
+
+    Layers in mode tf_idf are left alone: the weights of their words belong to the words, and may be in either file.
+    """
+    if not isinstance(architecture.config, Mapping) or holder.saved_model is None:
+        return architecture
+    weighted = {"/".join(layer.place) for layer in architecture.layers if is_weighted(Args.of(layer.entry))}
+    others = weighted | _tables_of(architecture, source).keys()
+    tables = _tables_of(architecture, holder)
+    vocabularies = {label: _Stored(table) for label, table in tables.items() if label not in others}
+    return _with_filled(architecture, vocabularies, holder, journal)
+
+
+def _tables_of(architecture: Architecture, checkpoint: Checkpoint) -> dict[str, LookupTable]:
+    """The tables in a file of TensorFlow for the layers that lack their vocabulary, by the labels of these layers."""
+    saved, stored = checkpoint.saved_model, checkpoint.object_graph
     tables = dict[str, LookupTable]()
     if stored is not None and any(path.endswith(_STORED_KEYS) for path in checkpoint.weights):
         tables |= _layer_tables(architecture, stored, _stored_tables(checkpoint, stored))
     if saved is not None and saved.tables:
         tables |= _layer_tables(architecture, saved.objects, saved.tables)
-    assets = read_assets(checkpoint) if any(table.asset for table in tables.values()) else {}
-    weights = _word_weights(align(checkpoint, architecture))
-    vocabularies = {label: _Stored(tables.get(label), weights.get(label)) for label in (*tables, *weights)}
+    return tables
+
+
+def _with_filled(
+    architecture: Architecture, vocabularies: Mapping[str, _Stored], checkpoint: Checkpoint, journal: Journal
+) -> Architecture:
+    """The architecture with vocabularies, which are given by the labels of layers, or are assets of a checkpoint."""
+    has_assets = any(stored.table is not None and stored.table.asset for stored in vocabularies.values())
+    assets = read_assets(checkpoint) if has_assets else {}
+    config = architecture.config
     filled = _filled(config, "", vocabularies, assets, journal)
     return architecture if filled is config else with_config(architecture, filled) or architecture
 
