@@ -33,7 +33,8 @@ def swapped_layers(
         name = layer_of(weight)
         if name is not None:
             loaded.setdefault(owner(slot), name)
-    wrong = {ours: theirs for ours, theirs in loaded.items() if ours != theirs}
+    # A layer of a model inside a layer of the user's own has that one in its name.
+    wrong = {ours: theirs for ours, theirs in loaded.items() if not f"{theirs}/".startswith(f"{ours}/")}
     return {
         ours: theirs
         for ours, theirs in wrong.items()
