@@ -38,13 +38,13 @@ def run(path: Path, arguments: list[str]) -> dict[str, Any]:
     opened.clear()
     begun = processor_time()
     signal.alarm(SECONDS)
-    result = CliRunner().invoke(main, [argument.replace("{}", str(path)) for argument in arguments])
+    outcome = CliRunner().invoke(main, [argument.replace("{}", str(path)) for argument in arguments])
     signal.alarm(0)
-    unexpected = result.exception if not isinstance(result.exception, SystemExit | None) else None
+    unexpected = outcome.exception if not isinstance(outcome.exception, SystemExit | None) else None
     return {
-        "exit_code": result.exit_code,
-        "stdout": result.stdout,
-        "stderr": result.stderr,
+        "exit_code": outcome.exit_code,
+        "stdout": outcome.stdout,
+        "stderr": outcome.stderr,
         "exception": repr(unexpected) if unexpected else "",
         "seconds": processor_time() - begun,
         "opened": list(opened),

@@ -25,14 +25,14 @@ def check_predictions(model: Any, recorded: Path, rtol: float) -> None:
     with np.load(recorded) as arrays:
         inputs, outputs = numbered(arrays, "x"), numbered(arrays, "y")
 
-    def predict(values: Arrays) -> Arrays:
-        found: Arrays = keras().tree.flatten(model.predict_on_batch(values if len(values) > 1 else values[0]))
+    def predict(arguments: Arrays) -> Arrays:
+        found: Arrays = keras().tree.flatten(model.predict_on_batch(arguments if len(arguments) > 1 else arguments[0]))
         return found
 
     found = predict(inputs)
-    assert [value.shape for value in found] == [wanted.shape for wanted in outputs]
+    assert [output.shape for output in found] == [wanted.shape for wanted in outputs]
     limits = [rtol * np.abs(wanted) + rtol / 10 * np.abs(wanted).max() for wanted in outputs]
-    misses = [np.abs(value - wanted) for value, wanted in zip(found, outputs, strict=True)]
+    misses = [np.abs(output - wanted) for output, wanted in zip(found, outputs, strict=True)]
     if not within(misses, limits):
         noise = rounding(predict, inputs, found)
         limits = [limit + each for limit, each in zip(limits, noise, strict=True)]
@@ -50,10 +50,10 @@ def rounding(predict: Callable[[Arrays], Arrays], inputs: Arrays, found: Arrays)
     rng = np.random.default_rng(0)
     largest = [0.0] * len(found)
     for _ in range(DRAWS):
-        signs = [rng.choice(np.array([-ROUNDING, ROUNDING], "float32"), value.shape) for value in inputs]
+        signs = [rng.choice(np.array([-ROUNDING, ROUNDING], "float32"), array.shape) for array in inputs]
         nearby = [
-            value if (value == np.round(value)).all() else value * (1 + sign)
-            for value, sign in zip(inputs, signs, strict=True)
+            array if (array == np.round(array)).all() else array * (1 + sign)
+            for array, sign in zip(inputs, signs, strict=True)
         ]
         changes = [np.abs(new - old).max() for new, old in zip(predict(nearby), found, strict=True)]
         largest = [max(pair) for pair in zip(largest, changes, strict=True)]

@@ -28,10 +28,10 @@ def members(name: str) -> dict[str, bytes]:
 def zipped(path: Path, parts: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> Path:
     """A zip archive of these members, written to `path`."""
     with zipfile.ZipFile(path, "w", method) as out:
-        for name, data in parts.items():
+        for name, content in parts.items():
             info = zipfile.ZipInfo(name, FIXED_DATE)
             info.compress_type = method
-            out.writestr(info, data)
+            out.writestr(info, content)
     return path
 
 
@@ -41,9 +41,9 @@ def keras_like(path: Path, **changes: bytes | None) -> Path:
     Members are named by their first word: `config`, `metadata`, `model` for the weights.
     """
     parts = members("keras3.0/mlp.keras")
-    for key, data in changes.items():
+    for key, content in changes.items():
         name = next(name for name in parts if name.startswith(key))
-        parts[name] = data if data is not None else b""
-        if data is None:
+        parts[name] = content if content is not None else b""
+        if content is None:
             del parts[name]
     return zipped(path, parts)

@@ -38,17 +38,17 @@ Check = Callable[..., Outcome]
 
 def step(name: str) -> dict[str, Any]:
     """A step of the action by its name."""
-    (found,) = (one for one in ACTION["runs"]["steps"] if one.get("name") == name)
+    (found,) = (step for step in ACTION["runs"]["steps"] if step.get("name") == name)
     return dict(found)
 
 
 def run(name: str, workspace: Path, inputs: dict[str, str], environment: dict[str, str]) -> Outcome:
     """Runs a step as a runner does; expressions are replaced in `env` alone, since scripts have none."""
-    values = {key: str(one.get("default", "")) for key, one in ACTION["inputs"].items()} | inputs
+    given = {key: str(declared.get("default", "")) for key, declared in ACTION["inputs"].items()} | inputs
     chosen = step(name)
     assert chosen["shell"] == "bash"
     given = {
-        key: re.sub(r"\$\{\{ inputs\.([\w-]+) \}\}", lambda match: values[match[1]], text)
+        key: re.sub(r"\$\{\{ inputs\.([\w-]+) \}\}", lambda match: given[match[1]], text)
         for key, text in chosen.get("env", {}).items()
     }
     script, summary = workspace.parent / "step.sh", workspace.parent / "summary.md"
@@ -149,7 +149,7 @@ def test_a_wrong_option_leaves_no_summary(check: Check) -> None:
 
 def test_no_expression_in_a_script() -> None:
     """Inputs reach scripts as variables of the environment, so that nobody can write code into them."""
-    scripts = [one["run"] for one in ACTION["runs"]["steps"] if "run" in one]
+    scripts = [step["run"] for step in ACTION["runs"]["steps"] if "run" in step]
     assert len(scripts) == 2
     assert not any("${{" in script for script in scripts)
 

@@ -53,16 +53,19 @@ OF_TENSORFLOW = {"tf-checkpoint", "savedmodel-dir"}  # of which the names of var
 def facts(weights: list[dict[str, Any]], kind: str) -> list[tuple[Any, ...]]:
     """What both sides say of each weight, in order."""
     named = kind not in OF_TENSORFLOW
-    return [(w["path"], w["shape"], w["dtype"], w["sha256"], w.get("name") if named else "") for w in weights]
+    return [
+        (weight["path"], weight["shape"], weight["dtype"], weight["sha256"], weight.get("name") if named else "")
+        for weight in weights
+    ]
 
 
 @pytest.mark.parametrize("path", read_cases())
 def test_ls_lists_every_weight_in_stored_order(path: Path) -> None:
     """Paths, shapes, dtypes, names and checksums of all weights, section by section, are those that were expected."""
     expected = json.loads(path.read_text())
-    result = run("ls", str(file_of(expected)), "--section", "all", "--sha256", "--output", "json")
-    assert result.exit_code == 0, result.stderr
-    listing = json.loads(result.stdout)
+    outcome = run("ls", str(file_of(expected)), "--section", "all", "--sha256", "--output", "json")
+    assert outcome.exit_code == 0, outcome.stderr
+    listing = json.loads(outcome.stdout)
     by_section: dict[str, list[dict[str, Any]]] = {"model": [], "optimizer": [], "state": []}
     for weight in listing["weights"]:
         by_section[weight["section"] if weight["section"] in by_section else "state"].append(weight)
@@ -86,9 +89,9 @@ def test_totals_are_those_counted_by_hand(path: Path) -> None:
 def test_info_names_the_writer_and_the_model(path: Path) -> None:
     """Keras version, backend (stored or by weight names), date, generation, model class and name."""
     expected = json.loads(path.read_text())
-    result = run("info", str(file_of(expected)), "--output", "json")
-    assert result.exit_code == 0, result.stderr
-    info = json.loads(result.stdout)
+    outcome = run("info", str(file_of(expected)), "--output", "json")
+    assert outcome.exit_code == 0, outcome.stderr
+    info = json.loads(outcome.stdout)
     writer, producer = expected.get("writer", {}), info["producer"]
     assert producer["keras_version"] == writer.get("keras_version")
     assert producer["backend"] == writer.get("backend")
@@ -126,36 +129,40 @@ def test_what_is_not_read_is_named(path: Path) -> None:
     """A file that is no checkpoint in Keras's own formats is named for what it is, with exit code 2 and no listing."""
     expected = json.loads(path.read_text())
     for command in ("ls", "info"):
-        result = run(command, str(file_of(expected)))
-        assert result.exit_code == 2
-        assert result.stdout == ""
-        assert DIAGNOSED[expected["kind"]] in result.stderr
+        outcome = run(command, str(file_of(expected)))
+        assert outcome.exit_code == 2
+        assert outcome.stdout == ""
+        assert DIAGNOSED[expected["kind"]] in outcome.stderr
     if "lfs" in expected:
-        assert str(expected["lfs"]["size"]) in result.stderr
-        assert expected["lfs"]["oid"] in result.stderr
+        assert str(expected["lfs"]["size"]) in outcome.stderr
+        assert expected["lfs"]["oid"] in outcome.stderr
 
 
 @pytest.mark.parametrize("name", ["rocalphago__value_training_features.hdf5"])
 def test_plain_hdf5_is_listed_and_said_to_be_none_of_keras(name: str) -> None:
     """HDF5 without a layout of Keras is listed as it is, with the reason and exit code 2."""
     expected = json.loads((CORPUS / "expected" / f"{name}.json").read_text())
-    result = run("ls", str(file_of(expected)), "--output", "json")
-    assert result.exit_code == 2
-    assert expected["diagnosis"] in result.stderr
-    assert {weight["path"] for weight in json.loads(result.stdout)["weights"]} == set(expected["top_level"])
+    outcome = run("ls", str(file_of(expected)), "--output", "json")
+    assert outcome.exit_code == 2
+    assert expected["diagnosis"] in outcome.stderr
+    assert {weight["path"] for weight in json.loads(outcome.stdout)["weights"]} == set(expected["top_level"])
 
 
 def test_a_model_whose_weights_were_never_saved_is_told() -> None:
     """Keras 3.13.2 once saved an optimizer's state and none of the model's weights; `ls` says so."""
-    result = run("ls", str(CORPUS / "files" / "kerasrepo__bugged_model.keras"))
-    assert "no weights of the model" in result.stderr
+    outcome = run("ls", str(CORPUS / "files" / "kerasrepo__bugged_model.keras"))
+    assert "no weights of the model" in outcome.stderr
 
 
 def test_the_architecture_beside_a_weights_file_is_found() -> None:
     """`info` names the architecture file that belongs to a weights-only file."""
     manifest = json.loads((CORPUS / "manifest.json").read_text())
     for entry in manifest:
-        architectures = [c["name"] for c in entry["companions"] if c["name"].endswith((".json", ".yaml", ".yml"))]
+        architectures = [
+            companion["name"]
+            for companion in entry["companions"]
+            if companion["name"].endswith((".json", ".yaml", ".yml"))
+        ]
         if architectures and entry["kind"] in ("h5-weights-legacy", "h5-weights-keras0"):
             info = json.loads(run("info", str(CORPUS / "files" / entry["name"]), "--output", "json").stdout)
             assert Path(info["companion"] or "").name in architectures, entry["name"]

@@ -37,7 +37,7 @@ def git(tmp_path: Path) -> Git:
     repository = tmp_path / "project"
     repository.mkdir()
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "PRE_COMMIT"))},
+        **{name: setting for name, setting in os.environ.items() if not name.startswith(("GIT_", "PRE_COMMIT"))},
         **{"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "SKIP": "", "PIP_NO_COMPILE": "1"},
         **{f"GIT_{who}_{what}": "a@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
         "PRE_COMMIT_HOME": str(tmp_path / "hooks"),
@@ -112,9 +112,9 @@ def test_hooks(git: Git, tmp_path: Path) -> None:
 
     shutil.copy(FIXTURES / "keras3/nested.weights.h5", weights)
     git("add", "model.weights.h5")
-    other = git("commit", "-m", "of another model")
-    assert other.returncode == 1
-    assert re.search(r"ckpttool check\.+Passed", other.stderr)
-    assert re.search(r"ckpttool verify\.+Failed", other.stderr)
-    assert "does not load into" in other.stderr
+    mismatched = git("commit", "-m", "of another model")
+    assert mismatched.returncode == 1
+    assert re.search(r"ckpttool check\.+Passed", mismatched.stderr)
+    assert re.search(r"ckpttool verify\.+Failed", mismatched.stderr)
+    assert "does not load into" in mismatched.stderr
     assert git("rev-list", "--count", "HEAD").stdout == "1\n"

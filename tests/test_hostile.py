@@ -91,8 +91,8 @@ def cases(hostile: Path) -> list[Case]:
         results = dict(zip(COMMANDS, pool.map(partial(outcomes, hostile), COMMANDS.values()), strict=True))
     manifest = json.loads((hostile / "manifest.json").read_text())["cases"]
     return [
-        Case(c["file"], c["ls"], c["category"], {name: found[c["file"]] for name, found in results.items()})
-        for c in manifest
+        Case(case["file"], case["ls"], case["category"], {name: found[case["file"]] for name, found in results.items()})
+        for case in manifest
     ]
 
 
@@ -108,22 +108,22 @@ def outcomes(folder: Path, arguments: list[str]) -> dict[str, dict[str, Any]]:
 
 def each(cases: list[Case]) -> list[tuple[str, str, dict[str, Any]]]:
     """Every command on every case, as (file, command, outcome)."""
-    return [(case.file, name, result) for case in cases for name, result in case.results.items()]
+    return [(case.file, name, outcome) for case in cases for name, outcome in case.results.items()]
 
 
-def said(result: dict[str, Any]) -> str:
+def said(outcome: dict[str, Any]) -> str:
     """What `ls` did, in the words of the labels."""
-    if result["exit_code"] == 2:
+    if outcome["exit_code"] == 2:
         return "refuse"
-    return "warn" if "warning:" in result["stderr"] else "ok"
+    return "warn" if "warning:" in outcome["stderr"] else "ok"
 
 
 def test_nothing_but_an_error_of_ours_ends_a_command(cases: list[Case]) -> None:
     """No exception escapes, and the exit code is one that the command has for it."""
     broken = [
-        (file, name, r["exception"], r["exit_code"])
-        for file, name, r in each(cases)
-        if r["exception"] or r["exit_code"] not in CODES.get(name, (0, 2))
+        (file, name, outcome["exception"], outcome["exit_code"])
+        for file, name, outcome in each(cases)
+        if outcome["exception"] or outcome["exit_code"] not in CODES.get(name, (0, 2))
     ]
     assert broken == []
     assert len(cases) >= 460
@@ -131,20 +131,22 @@ def test_nothing_but_an_error_of_ours_ends_a_command(cases: list[Case]) -> None:
 
 def test_no_traceback_is_shown(cases: list[Case]) -> None:
     """What goes wrong is told in a message."""
-    assert [file for file, _, r in each(cases) if "Traceback" in r["stderr"] + r["stdout"]] == []
+    assert [file for file, _, outcome in each(cases) if "Traceback" in outcome["stderr"] + outcome["stdout"]] == []
 
 
 def test_every_case_ends(cases: list[Case]) -> None:
     """No case takes what only one without an end does, twenty times what the slowest needs."""
-    assert [(file, name, r["seconds"]) for file, name, r in each(cases) if r["seconds"] > ENDLESS] == []
+    assert [
+        (file, name, outcome["seconds"]) for file, name, outcome in each(cases) if outcome["seconds"] > ENDLESS
+    ] == []
 
 
 def test_no_control_character_reaches_the_terminal(cases: list[Case]) -> None:
     """Names from files are escaped in both streams, in text and in JSON."""
     loud = [
         (file, name)
-        for file, name, r in each(cases)
-        if any(not (char.isprintable() or char == "\n") for char in r["stdout"] + r["stderr"])
+        for file, name, outcome in each(cases)
+        if any(not (char.isprintable() or char == "\n") for char in outcome["stdout"] + outcome["stderr"])
     ]
     assert loud == []
 
@@ -154,8 +156,8 @@ def test_nothing_outside_the_checkpoint_is_opened(cases: list[Case], hostile: Pa
     canary = str((hostile / "canary").resolve())
     led = [
         (file, path)
-        for file, _, r in each(cases)
-        for path in r["opened"]
+        for file, _, outcome in each(cases)
+        for path in outcome["opened"]
         if path.startswith(canary) or path in ("/etc/passwd", "/etc/hostname")
     ]
     assert led == []
@@ -197,7 +199,7 @@ def test_ls_says_what_it_did_not_follow(cases: list[Case]) -> None:
 def test_errors_say_what_to_look_at(cases: list[Case]) -> None:
     """Every refusal is one error that begins with the path."""
     for case in cases:
-        result = case.results["ls"]
-        if result["exit_code"] == 2 and not result["stdout"]:
-            assert result["stderr"].count("error: ") == 1, case.file
-            assert Path(case.file).name.split("\n")[0][:5] in result["stderr"], case.file
+        outcome = case.results["ls"]
+        if outcome["exit_code"] == 2 and not outcome["stdout"]:
+            assert outcome["stderr"].count("error: ") == 1, case.file
+            assert Path(case.file).name.split("\n")[0][:5] in outcome["stderr"], case.file

@@ -25,9 +25,9 @@ def test_every_file_is_described() -> None:
 @for_each(sorted(INDEX))
 def test_entry(name: str) -> None:
     """Size and sha256 are those of the file, and the recipe is there."""
-    entry, data = INDEX[name], (FIXTURES / name).read_bytes()
-    assert entry["size"] == len(data)
-    assert entry["sha256"] == hashlib.sha256(data).hexdigest()
+    entry, content = INDEX[name], (FIXTURES / name).read_bytes()
+    assert entry["size"] == len(content)
+    assert entry["sha256"] == hashlib.sha256(content).hexdigest()
     assert (FIXTURES / entry["recipe"]).is_file()
     assert entry["what"].endswith(".")
     assert entry["producer"]

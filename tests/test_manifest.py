@@ -107,7 +107,9 @@ def test_epochs_that_are_written_are_read(tmp_path_factory: pytest.TempPathFacto
     """Of the logs of an epoch of a run, the latest are kept; they come back as they were."""
     directory = tmp_path_factory.mktemp("epochs")
     manifest = Manifest().with_epochs(epochs[:2]).with_epochs(epochs[2:])
-    assert {(each.run, each.epoch): each.logs for each in epochs} == {(e.run, e.epoch): e.logs for e in manifest.epochs}
+    assert {(each.run, each.epoch): each.logs for each in epochs} == {
+        (epoch.run, epoch.epoch): epoch.logs for epoch in manifest.epochs
+    }
     assert len(manifest.epochs) == len({(each.run, each.epoch) for each in epochs})
     write_manifest(directory, manifest, "a test")
     assert repr(read_manifest(directory)) == repr(manifest)
@@ -121,8 +123,8 @@ def test_logs_of_epochs_that_make_no_sense(epochs: object, tmp_path: Path) -> No
     """They are left out, all of them, which is reported; the checkpoints stay."""
     on_disk(tmp_path, "a")
     write_manifest(tmp_path, Manifest((saved("a"),)), "a test")
-    value = json.loads((tmp_path / NAME).read_text())
-    (tmp_path / NAME).write_text(json.dumps(value | {"epochs": epochs}))
+    stored = json.loads((tmp_path / NAME).read_text())
+    (tmp_path / NAME).write_text(json.dumps(stored | {"epochs": epochs}))
     manifest = read_manifest(tmp_path)
     assert [each.file for each in manifest.saved] == ["a"]
     assert manifest.epochs == ()
@@ -175,12 +177,12 @@ WRONG: list[tuple[str, Any]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("key", "value"), WRONG)
-def test_an_entry_that_makes_no_sense(key: str, value: object, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("key", "wrong"), WRONG)
+def test_an_entry_that_makes_no_sense(key: str, wrong: object, tmp_path: Path) -> None:
     """Such an entry is left out and told of; the others stay."""
     write_manifest(tmp_path, Manifest((saved("a"), saved("b"))), "a test")
     text = json.loads((tmp_path / NAME).read_text())
-    text["checkpoints"][0][key] = value
+    text["checkpoints"][0][key] = wrong
     (tmp_path / NAME).write_text(json.dumps(text))
     manifest = read_manifest(tmp_path)
     assert [entry.file for entry in manifest.saved] == ["b"]
@@ -305,12 +307,12 @@ REASONS: list[tuple[str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("key", "value", "reason"), REASONS, ids=lambda value: str(value)[:40])
-def test_reasons_for_leaving_an_entry_out(key: str, value: Any, reason: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("key", "wrong", "reason"), REASONS, ids=lambda part: str(part)[:40])
+def test_reasons_for_leaving_an_entry_out(key: str, wrong: Any, reason: str, tmp_path: Path) -> None:
     """The problem says what is wrong with the entry."""
     write_manifest(tmp_path, Manifest((saved("a"), saved("b"))), "a test")
     listed = json.loads((tmp_path / NAME).read_text())
-    listed["checkpoints"][0][key] = value
+    listed["checkpoints"][0][key] = wrong
     (tmp_path / NAME).write_text(json.dumps(listed))
     manifest = read_manifest(tmp_path)
     assert [entry.file for entry in manifest.saved] == ["b"]

@@ -69,8 +69,8 @@ def test_places_of_two_outputs_differ() -> None:
 
 def test_hostile_names() -> None:
     """Names in a checkpoint are text in a notebook too, which has no policy that would stop a script."""
-    for result in (hostile_checkpoint(), hostile_diff(), hostile_graph()):
-        text = result._repr_html_() or ""
+    for shown_result in (hostile_checkpoint(), hostile_diff(), hostile_graph()):
+        text = shown_result._repr_html_() or ""
         assert unsafe(text) == set()
         page = Page(text)
         assert not page.of("script")

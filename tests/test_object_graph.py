@@ -67,5 +67,5 @@ def test_slot_variables() -> None:
 
 def test_long_chains_end() -> None:
     """Paths of absurd length are not followed."""
-    chain = ObjectGraph((*(Node((("a", n + 1),)) for n in range(5000)), Node()))
+    chain = ObjectGraph((*(Node((("a", number + 1),)) for number in range(5000)), Node()))
     assert max(map(len, chain.paths.values())) == 200

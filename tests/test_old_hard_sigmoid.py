@@ -33,6 +33,6 @@ def test_importing_registers_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sys.modules.get(MODULE) is before
     assert vars(ckpttool).get("old_activations") is before
     assert registered == {"ckpttool>hard_sigmoid": module.hard_sigmoid}
-    x = np.array([-4.0, -2.5, -1.0, 0.0, 1.0, 2.5, 4.0])
-    np.testing.assert_allclose(module.hard_sigmoid(x), [0.0, 0.0, 0.3, 0.5, 0.7, 1.0, 1.0])
+    points = np.array([-4.0, -2.5, -1.0, 0.0, 1.0, 2.5, 4.0])
+    np.testing.assert_allclose(module.hard_sigmoid(points), [0.0, 0.0, 0.3, 0.5, 0.7, 1.0, 1.0])
     assert module.hard_sigmoid.__name__ == "old_hard_sigmoid"

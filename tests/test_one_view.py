@@ -26,9 +26,9 @@ GOOD = FIXTURES / "keras3.0/mlp.keras"
 
 def hidden_config(path: Path) -> Path:
     """A legacy model with two configs: which one is loaded depends on the reader."""
-    data = (FIXTURES / "keras3/mlp.h5").read_bytes()
-    patient = Patient(bytearray(data))
-    root = addresses(data)[""]
+    content = (FIXTURES / "keras3/mlp.h5").read_bytes()
+    patient = Patient(bytearray(content))
+    root = addresses(content)[""]
     more = Message(ATTRIBUTE, text_attribute("model_config", '{"class_name": "Sequential", "config": []}'))
     patient.rewrite(root, [*patient.messages(root), more])
     path.write_bytes(patient.data)
@@ -38,7 +38,7 @@ def hidden_config(path: Path) -> Path:
 def repeated_key(path: Path) -> Path:
     """A model whose config repeats a key."""
     config = b'{"class_name": "Lambda", ' + PLAIN["config.json"][1:]
-    path.write_bytes(Zip([part(name, data) for name, data in {**PLAIN, "config.json": config}.items()]).packed())
+    path.write_bytes(Zip([part(name, content) for name, content in {**PLAIN, "config.json": config}.items()]).packed())
     return path
 
 
@@ -100,10 +100,10 @@ def test_keys_in_yaml() -> None:
     assert yaml_text.parse(b"a: {a: 1}\nb: {a: 1}\n", "the text") == {"a": {"a": 1}, "b": {"a": 1}}
 
 
-def npy(header: str, data: bytes) -> bytes:
+def npy(header: str, array_bytes: bytes) -> bytes:
     """An array of NumPy with this header."""
     raw = header.encode().ljust(118) + b"\n"
-    return b"\x93NUMPY\1\0" + struct.pack("<H", len(raw)) + raw + data
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(raw)) + raw + array_bytes
 
 
 HEADER = "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }"
@@ -120,10 +120,10 @@ def test_arrays_of_npz(tmp_path: Path) -> None:
     ):
         inner = io.BytesIO()
         with zipfile.ZipFile(inner, "w") as archive:
-            for name, data in arrays.items():
-                archive.writestr(name, data)
+            for name, content in arrays.items():
+                archive.writestr(name, content)
         parts = {"metadata.json": PLAIN["metadata.json"], "config.json": PLAIN["config.json"]}
-        whole = Zip([part(name, data) for name, data in {**parts, "model.weights.npz": inner.getvalue()}.items()])
+        whole = Zip([part(name, content) for name, content in {**parts, "model.weights.npz": inner.getvalue()}.items()])
         (tmp_path / "m.keras").write_bytes(whole.packed())
         with ckpttool.open(tmp_path / "m.keras") as checkpoint:
             assert {refusal.kind for refusal in checkpoint.refusals} == kinds
@@ -131,8 +131,8 @@ def test_arrays_of_npz(tmp_path: Path) -> None:
 
 def test_directory_with_weights_twice(tmp_path: Path) -> None:
     """A directory that has its weights in both of Keras's formats says so, as an archive does."""
-    for name, data in PLAIN.items():
-        (tmp_path / name).write_bytes(data)
+    for name, content in PLAIN.items():
+        (tmp_path / name).write_bytes(content)
     with ckpttool.open(tmp_path) as checkpoint:
         assert checkpoint.refusals == ()
     np.savez(tmp_path / "model.weights.npz", a=np.ones(2))

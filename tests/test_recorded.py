@@ -47,11 +47,11 @@ def test_changes_are_told() -> None:
     """A difference names the version, the question and both answers around the place where they part."""
     before = Recording("3.15.0", {"a": 1, "b": [0] * 500 + [1], "c": 1})
     after = Recording("3.16.0", {"a": 1, "b": [0] * 500 + [2], "d": 1})
-    version, b, c, d = changes(before, after)
+    version, changed, unasked, new = changes(before, after)
     assert version == "Keras 3.15.0 -> 3.16.0"
-    assert "0, 1] -> " in b
-    assert b.endswith("0, 2]")
-    assert (c, d) == ("c: 1 -> not asked", "d: not asked -> 1")
+    assert "0, 1] -> " in changed
+    assert changed.endswith("0, 2]")
+    assert (unasked, new) == ("c: 1 -> not asked", "d: not asked -> 1")
     assert changes(before, before) == []
 
 

@@ -18,7 +18,7 @@ def test_every_file_that_is_named_is_there(name: str) -> None:
 def test_a_live_file_stays_in_one_process() -> None:
     """All its tests are of one scope; tests of other files are spread one by one."""
     assert {scope(f"tests/{name}::test_{word}[{word}]") for name in LIVE for word in "ab"} == {
-        f"tests/{n}" for n in LIVE
+        f"tests/{name}" for name in LIVE
     }
     assert scope("tests/io/test_dtypes.py::test_a[1]") == "tests/io/test_dtypes.py::test_a[1]"
 

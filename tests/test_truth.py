@@ -244,8 +244,8 @@ def test_optimizer(name: str) -> None:
 def shapes(shape: Any) -> list[tuple[int | None, ...]]:
     """The shapes of one input, a list or a dict of them, in no order of their own."""
     if isinstance(shape, dict):
-        return [tuple(one) for one in shape.values()]
-    return [tuple(one) for one in shape] if isinstance(shape[0], list) else [tuple(shape)]
+        return [tuple(axes) for axes in shape.values()]
+    return [tuple(axes) for axes in shape] if isinstance(shape[0], list) else [tuple(shape)]
 
 
 @for_each(OPENED)

@@ -102,11 +102,11 @@ CASES: tuple[tuple[list[int | None], dict[str, Any], int, int], ...] = (
 )
 
 
-@pytest.mark.parametrize(("shape", "one", "macs", "other"), CASES, ids=lambda case: str(case)[:60])
-def test_counted_by_hand(shape: list[int | None], one: dict[str, Any], macs: int, other: int) -> None:
+@pytest.mark.parametrize(("shape", "counted_layer", "macs", "operations"), CASES, ids=lambda case: str(case)[:60])
+def test_counted_by_hand(shape: list[int | None], counted_layer: dict[str, Any], macs: int, operations: int) -> None:
     """The numbers of a layer are those of counting by hand, and twice as many for two examples."""
-    assert counted(shape, one) == (macs, 2 * macs + other)
-    assert counted(shape, one, batch=2) == (2 * macs, 2 * (2 * macs + other))
+    assert counted(shape, counted_layer) == (macs, 2 * macs + operations)
+    assert counted(shape, counted_layer, batch=2) == (2 * macs, 2 * (2 * macs + operations))
 
 
 def functional(shapes: dict[str, list[int]], class_name: str, calls: list[str], **config: Any) -> tuple[Any, Any]:
@@ -161,8 +161,8 @@ def heads_by_hand(query: list[int], key: list[int], heads: int, width: int, scor
     """Four projections with biases, and for each score two products over `width`, a scale and a softmax."""
     size, rows, columns = query[-1], math.prod(query[:-1]), math.prod(key[:-1])
     macs = 2 * (rows + columns) * size * heads * width + scores * 2 * width
-    other = (rows + 2 * columns) * heads * width + rows * size + scores * 6
-    return macs, 2 * macs + other
+    operations = (rows + 2 * columns) * heads * width + rows * size + scores * 6
+    return macs, 2 * macs + operations
 
 
 @pytest.mark.parametrize(
@@ -194,13 +194,13 @@ def test_attention_with_gate_and_shared_heads() -> None:
     assert called("MultiHeadAttention", [[4, 8], [5, 8]], **config) == (macs + gate, flops + 2 * gate + 3 * 4 * 6)
     shared = {"num_query_heads": 4, "num_key_value_heads": 2, "head_dim": 3}
     macs = 4 * 8 * 12 * 2 + 5 * 8 * 6 * 2 + 4 * (4 * 5) * 2 * 3
-    other = 4 * 12 + 5 * 6 * 2 + 4 * 8 + 4 * (4 * 5) * 6
+    operations = 4 * 12 + 5 * 6 * 2 + 4 * 8 + 4 * (4 * 5) * 6
     for class_name in ("GroupQueryAttention", "GroupedQueryAttention"):
-        assert called(class_name, [[4, 8], [5, 8]], **shared) == (macs, 2 * macs + other)
+        assert called(class_name, [[4, 8], [5, 8]], **shared) == (macs, 2 * macs + operations)
     gate = 4 * 8 * 12
     assert called("GroupQueryAttention", [[4, 8], [5, 8]], **shared, use_gate=True) == (
         macs + gate,
-        2 * (macs + gate) + other + 3 * 4 * 12,
+        2 * (macs + gate) + operations + 3 * 4 * 12,
     )
 
 
@@ -217,8 +217,8 @@ def test_attention_with_gate_and_shared_heads() -> None:
 )
 def test_attention_without_heads(class_name: str, config: dict[str, Any], products: int, each_score: int) -> None:
     """Each pair of rows has a score of its own, a softmax and a row of values."""
-    scores, values = 4 * 5, 2
-    macs = scores * (products + values)
+    scores, value_width = 4 * 5, 2
+    macs = scores * (products + value_width)
     shapes = {"a": [4, 3], "b": [5, 2], "c": [5, 3]}
     found = functional(shapes, class_name, ["a", "b", "c"], **config)
     assert found == (macs, 2 * macs + scores * (each_score + 5))
@@ -238,10 +238,10 @@ def test_shared_and_nested_models() -> None:
 def test_inputs_of_other_shapes() -> None:
     """Shapes are taken in order or by name; a batch of two costs twice as much; wrong ones are errors."""
     path = FIXTURES / "keras3/nested.keras"
-    one = ckpttool.cost(path)
-    assert ckpttool.cost(path, [(2, 4), (2, 4)]).flops == 2 * one.flops
-    assert ckpttool.cost(path, {"left": (2, 4), "right": (2, 4)}).outputs_nbytes == 2 * one.outputs_nbytes
-    assert ckpttool.cost(path, {"left": (2, 4)}).flops == 2 * one.flops
+    single = ckpttool.cost(path)
+    assert ckpttool.cost(path, [(2, 4), (2, 4)]).flops == 2 * single.flops
+    assert ckpttool.cost(path, {"left": (2, 4), "right": (2, 4)}).outputs_nbytes == 2 * single.outputs_nbytes
+    assert ckpttool.cost(path, {"left": (2, 4)}).flops == 2 * single.flops
     impossible = ([(0, 4), (0, 4)], [(1, -4), (1, 4)], [(1, 4), (2, 4)], [(1, 2**70), (1, 4)])
     for wrong in ([(1, 5), (1, 5)], [(1, 4)] * 3, {"middle": (1, 4)}, *impossible):
         with pytest.raises(CheckpointError, match=r"nested\.keras"):
@@ -251,10 +251,10 @@ def test_inputs_of_other_shapes() -> None:
 def test_memory_by_dtype() -> None:
     """Outputs take the dtype in which a layer computes, weights that in which they are kept."""
     path = FIXTURES / "keras3/mixed_float16.keras"
-    mixed, shapes = ckpttool.cost(path), {one.path: one.shapes for one in ckpttool.graph(path).layers}
+    mixed, shapes = ckpttool.cost(path), {row.path: row.shapes for row in ckpttool.graph(path).layers}
     assert set(mixed.parameters or ()) == {"float32"}
-    halves = [one for one in mixed.layers if one.outputs_nbytes == 2 * math.prod((shapes[one.layer][0] or ())[1:])]
-    assert "Dense" in {one.class_name for one in halves}
+    halves = [row for row in mixed.layers if row.outputs_nbytes == 2 * math.prod((shapes[row.layer][0] or ())[1:])]
+    assert "Dense" in {row.class_name for row in halves}
     int8 = ckpttool.cost(FIXTURES / "keras3/int8.keras")
     assert set(int8.parameters or ()) == {"float32", "int8"}
 
@@ -329,8 +329,8 @@ def test_what_is_not_known_is_named(tmp_path: Path) -> None:
     path = tmp_path / "m.json"
     path.write_text(json.dumps(sequential(*layers)))
     cost = ckpttool.cost(path)
-    assert [one.layer for one in cost.unknown] == ["mine", "lambda", "last"]
-    assert [one.layer for one in cost.unsized] == ["mine", "lambda", "last"]
+    assert [row.layer for row in cost.unknown] == ["mine", "lambda", "last"]
+    assert [row.layer for row in cost.unsized] == ["mine", "lambda", "last"]
     assert (cost.macs, cost.parameters) == (12, None)
     assert "at least" in repr(cost)
 
@@ -339,7 +339,7 @@ def reasons(*layers: dict[str, Any], inputs: Any = ()) -> dict[str, str]:
     """Why some layers are not counted, by layer."""
     architecture = read_architecture(sequential(*layers))
     assert architecture is not None
-    return {one.layer: one.reason for one in cost_of(architecture, inputs).unknown}
+    return {row.layer: row.reason for row in cost_of(architecture, inputs).unknown}
 
 
 def test_why_layers_are_not_counted() -> None:
@@ -370,8 +370,8 @@ def test_functions_that_are_not_known_are_named() -> None:
     ends = {"input_layers": [["x", 0, 0]], "output_layers": [["y", 0, 0]]}
     architecture = read_architecture({"class_name": "Functional", "config": {**config, **ends}})
     assert architecture is not None
-    (one,) = cost_of(architecture).unknown
-    assert one.reason == "TensorFlow's linalg.expm: no operation of Keras 3 computes it"
+    (row,) = cost_of(architecture).unknown
+    assert row.reason == "TensorFlow's linalg.expm: no operation of Keras 3 computes it"
 
 
 def test_layers_of_older_keras() -> None:
@@ -403,14 +403,14 @@ OLD_CASES: tuple[tuple[list[int | None], dict[str, Any], int, int], ...] = (
 )
 
 
-@pytest.mark.parametrize(("shape", "one", "macs", "other"), OLD_CASES, ids=lambda case: str(case)[:60])
+@pytest.mark.parametrize(("shape", "counted_layer", "macs", "operations"), OLD_CASES, ids=lambda case: str(case)[:60])
 def test_layers_of_older_keras_counted_by_hand(
-    shape: list[int | None], one: dict[str, Any], macs: int, other: int
+    shape: list[int | None], counted_layer: dict[str, Any], macs: int, operations: int
 ) -> None:
     """The numbers of a layer that Keras 3 does not have are those of its `call`, and what comes out has its size."""
     for batch in (1, 2):
-        assert counted(shape, one, batch=batch) == (batch * macs, batch * (2 * macs + other))
-    architecture = read_architecture(sequential(layer("InputLayer", shape), one, layer("ReLU")))
+        assert counted(shape, counted_layer, batch=batch) == (batch * macs, batch * (2 * macs + operations))
+    architecture = read_architecture(sequential(layer("InputLayer", shape), counted_layer, layer("ReLU")))
     assert architecture is not None
     made, passed = cost_of(architecture).layers[-2:]
     assert made.outputs_nbytes == passed.outputs_nbytes == 4 * (passed.flops or 0) > 0
@@ -422,7 +422,7 @@ def test_images_of_random_size() -> None:
     architecture = read_architecture(sequential(layer("InputLayer", [8, 6, 3]), *layers, layer("Flatten"), dense(2)))
     assert architecture is not None
     assert cost_of(architecture).layers[-1].macs == 8 * 6 * 3 * 2
-    path = {one.path: one.shapes for one in graph_of(architecture).layers}
+    path = {row.path: row.shapes for row in graph_of(architecture).layers}
     assert (path["randomheight"], path["randomwidth"]) == (((None, None, 6, 3),), ((None, None, None, 3),))
 
 

@@ -18,12 +18,12 @@ def test_the_checkpoints_of_a_training(tmp_path: Path) -> None:
     (tmp_path / listed[0]).unlink()
     directory = ckpttool.ls_directory(tmp_path)
     assert [each.path.name for each in directory.summaries] == [*listed, "a.keras", "b.h5"]
-    missing, whole, *_, other, cut = directory.summaries
+    missing, whole, *_, stranger, cut = directory.summaries
     assert (missing.listing, missing.error) == (None, "missing")
     assert missing.messages == (f"{tmp_path / listed[0]}: missing",)
     assert whole.record is not None
     assert whole.record.saved.file == listed[1]
-    assert other.listing == ckpttool.ls(other.path)
+    assert stranger.listing == ckpttool.ls(stranger.path)
     assert cut.listing is None
     assert str(cut.path) in cut.messages[0]
 

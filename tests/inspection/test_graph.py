@@ -42,20 +42,24 @@ def layers_in(config: Any, prefix: str = "") -> Iterator[str]:
             yield from layers_in(entry, f"{path}/")
 
 
-def references(value: Any) -> Iterator[str]:
+def references(argument: Any) -> Iterator[str]:
     """The names of the layers to which the calls in a node of a config refer."""
-    if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
-        yield value["config"]["keras_history"][0]
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from references(item)
-    elif isinstance(value, list) and len(value) in (3, 4) and [type(item) for item in value[:3]] == [str, int, int]:
-        yield value[0]
-        if len(value) == 4:
-            yield from references(value[3])
-    elif isinstance(value, list):
-        for item in value:
-            yield from references(item)
+    if isinstance(argument, dict) and argument.get("class_name") == "__keras_tensor__":
+        yield argument["config"]["keras_history"][0]
+    elif isinstance(argument, dict):
+        for member in argument.values():
+            yield from references(member)
+    elif (
+        isinstance(argument, list)
+        and len(argument) in (3, 4)
+        and [type(member) for member in argument[:3]] == [str, int, int]
+    ):
+        yield argument[0]
+        if len(argument) == 4:
+            yield from references(argument[3])
+    elif isinstance(argument, list):
+        for member in argument:
+            yield from references(member)
 
 
 def connections_in(config: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -75,7 +79,9 @@ def connections_in(config: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 def pairs(graph: ModelGraph) -> Counter[tuple[str, str]]:
     """The connections of a graph as pairs of paths."""
-    return Counter((graph.layers[one.source].path, graph.layers[one.target].path) for one in graph.connections)
+    return Counter(
+        (graph.layers[connection.source].path, graph.layers[connection.target].path) for connection in graph.connections
+    )
 
 
 def of(name: str) -> ModelGraph:
@@ -107,8 +113,13 @@ def test_every_generation_has_a_graph() -> None:
     for name, architecture in architectures():
         graph = graph_of(architecture)
         if not any(layer.class_name in MERGED for layer in architecture.layers):
-            assert {layer.path for layer in architecture.layers if layer.path} <= {x.path for x in graph.layers}, name
-        assert all(graph.layers[one.source].model == graph.layers[one.target].model for one in graph.connections)
+            assert {layer.path for layer in architecture.layers if layer.path} <= {row.path for row in graph.layers}, (
+                name
+            )
+        assert all(
+            graph.layers[connection.source].model == graph.layers[connection.target].model
+            for connection in graph.connections
+        )
         assert all(layer.family in FAMILIES for layer in graph.layers)
         generations[architecture.generation.value] += 1
     assert len(generations) >= 4
@@ -141,7 +152,11 @@ def test_a_shared_model_is_there_once() -> None:
     shared = graph.layers[numbers["shared"]]
     assert (shared.calls, shared.is_model, shared.params) == (2, True, 20)
     assert (shared.inputs, shared.outputs) == ((numbers["shared/input_layer_2"],), (numbers["shared/dense"],))
-    calls = [(one.call, graph.layers[one.source].path) for one in graph.connections if one.target == numbers["shared"]]
+    calls = [
+        (connection.call, graph.layers[connection.source].path)
+        for connection in graph.connections
+        if connection.target == numbers["shared"]
+    ]
     assert calls == [(0, "left"), (1, "right")]
     assert graph.layers[numbers["block/core/core_in"]].frozen
 
@@ -175,7 +190,10 @@ def test_layers_that_match_stay_connected() -> None:
         *("left", "block", "block/core", "block/core/input_layer", "block/core/core_in", "block/core/core_out"),
         "verdict",
     ]
-    over = {(part.layers[one.source].path, part.layers[one.target].path): one.through for one in part.connections}
+    over = {
+        (part.layers[connection.source].path, part.layers[connection.target].path): connection.through
+        for connection in part.connections
+    }
     assert over["left", "block"] == 1
     assert over["block", "verdict"] == 1
     assert over["block/core/core_in", "block/core/core_out"] == 0

@@ -31,7 +31,7 @@ def with_compile(tmp_path: Path, compiled: Any) -> Info:
 
 
 @pytest.mark.parametrize(
-    ("value", "words"),
+    ("setting", "words"),
     [
         (None, ""),
         ("mse", "mse"),
@@ -45,9 +45,9 @@ def with_compile(tmp_path: Path, compiled: Any) -> Info:
         ({"class_name": 3}, "class_name: 3"),
     ],
 )
-def test_short(value: Any, words: str) -> None:
+def test_short(setting: Any, words: str) -> None:
     """Settings of `compile` are told in a few words."""
-    assert short(value) == words
+    assert short(setting) == words
 
 
 @given(
@@ -60,9 +60,9 @@ def test_short(value: Any, words: str) -> None:
         max_leaves=20,
     )
 )
-def test_short_of_junk(value: Any) -> None:
+def test_short_of_junk(setting: Any) -> None:
     """A setting of any shape is told in a text, and never raises."""
-    assert isinstance(short(value), str)
+    assert isinstance(short(setting), str)
 
 
 def test_compile_settings() -> None:
@@ -112,10 +112,10 @@ def test_steps_of_a_scaled_optimizer(tmp_path: Path) -> None:
         file.create_group("model_weights").attrs["layer_names"] = np.array([], "S1")
         state = file.create_group("optimizer_weights")
         state.attrs["weight_names"] = [*names, "adam/iteration", "adam/learning_rate"]
-        for name, value in zip(
+        for name, number in zip(
             [*names, "adam/iteration", "adam/learning_rate"], (0, 0.0, 3, 8.0, 3, 0.25), strict=True
         ):
-            state[name] = np.asarray(value, "int64" if isinstance(value, int) else "float32")
+            state[name] = np.asarray(number, "int64" if isinstance(number, int) else "float32")
     stored = info(path).optimizer
     assert stored is not None
     assert (stored.iteration, stored.learning_rate) == (3, 0.25)

@@ -269,7 +269,7 @@ def test_unreadable_weight_says_why() -> None:
 
 def test_notes() -> None:
     """A file of optimizer state only, foreign HDF5, and names that act on a terminal are remarked on."""
-    state = [weight(f"optimizer/vars/{n}", section=Section.OPTIMIZER) for n in range(3)]
+    state = [weight(f"optimizer/vars/{number}", section=Section.OPTIMIZER) for number in range(3)]
     assert any("state of an optimizer" in note for note in list_checkpoint(checkpoint_of(*state)).notes)
     assert any("no Keras checkpoint" in note for note in listing("broken/plain.h5").notes)
     hostile = weight("layers/a/vars/0", layer="a\x1b[2J")
@@ -297,7 +297,7 @@ def test_names_of_slashes(tmp_path: Path) -> None:
 def test_values_are_frozen() -> None:
     """Listings are values: rows, layers and refusals cannot be changed."""
     listed = listing("keras3/mlp.keras")
-    for value in (listed, listed.rows[0], listed.by_layer()[0], Total(0, 0, 0), Refusal("link", "", "")):
+    for frozen in (listed, listed.rows[0], listed.by_layer()[0], Total(0, 0, 0), Refusal("link", "", "")):
         with pytest.raises((AttributeError, TypeError)):
-            value.path = value.layer = value.kind = value.weights = None  # type: ignore[union-attr, misc, assignment]
+            frozen.path = frozen.layer = frozen.kind = frozen.weights = None  # type: ignore[union-attr, misc, assignment]
     assert LayerRow.of(listed.rows[:2]).rows == listed.rows[:2]
