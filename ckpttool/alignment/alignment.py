@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
 
+from ckpttool.alignment.legacy_order import order_of
 from ckpttool.checkpoint import OF_TENSORFLOW, Checkpoint, Section, Weight
 from ckpttool.formats.weight_paths import as_keras_3, public, split
 from ckpttool.io import scalars
@@ -19,11 +20,6 @@ from ckpttool.model.generations.stored_order import StoredSlot, stored_order
 from ckpttool.model.layouts import Place, layers_in, places_of
 from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.slots import Part, in_weights_order
-
-LASTING = frozenset(
-    {"kernel", "bias", "gamma", "beta", "recurrent_kernel", "moving_mean", "moving_variance", "embeddings"}
-)
-"""The names of weights that have had the same meaning in every Keras since 2."""
 
 
 class Evidence(Enum):
@@ -266,8 +262,8 @@ def _in_one_model(
     is_live = architecture.part is not None
     entry = None if is_live else normalized_config(architecture)
     for generation in _candidates(checkpoint):
-        order = stored_order(replace(model, is_model=True), generation, entry)
-        if _is_order_of(order, weights):
+        order = order_of(model, stored_order(replace(model, is_model=True), generation, entry), weights)
+        if order:
             tops = {at: top.name for at, top in model.tracks}
             slots = [(*_below_top(slot.owner, tops), slot) for slot in order]
             return [
@@ -305,8 +301,8 @@ def _in_generation(
         # The weights of the user's own classes are in no table: without them, the others may be in the order.
         unknown = {weight.path for own in of_unknown(layers.parts[ours], weights).values() for weight in own}
         weights = [weight for weight in weights if weight.path not in unknown] if unknown else weights
-        if _is_order_of(order, weights):
-            for slot, weight in zip(order, weights, strict=True):
+        if own := order_of(layers.parts[ours], order, weights):
+            for slot, weight in zip(own, weights, strict=True):
                 yield (ours, slot.owner, slot.slot.name), Stored(weight, slot), evidence
 
 
@@ -384,17 +380,3 @@ def _leads_to(scopes: Sequence[str], chain: Sequence[str], known: Container[str]
         return False
     pairs = zip(reversed(scopes[:at]), reversed(chain[:-1]), strict=False)
     return all(is_scope_of(one, other) for one, other in pairs)
-
-
-def _is_order_of(order: Sequence[StoredSlot], weights: Sequence[Weight]) -> bool:
-    """Whether the weights of a layer can have this order: as many, each in a form of its slot and not misnamed."""
-    return len(order) == len(weights) and all(
-        slot.form_of(weight.shape) is not None and _may_be_called(slot, weight)
-        for slot, weight in zip(order, weights, strict=True)
-    )
-
-
-def _may_be_called(slot: StoredSlot, weight: Weight) -> bool:
-    """Whether a stored name can be the name of a slot; names with numbers and names of the user's own always can."""
-    last = (weight.name or "").removesuffix(":0").rpartition("/")[2]
-    return last not in LASTING or last in (slot.slot.name, slot.name)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TypeVar
 
-from ckpttool.alignment.alignment import LASTING
+from ckpttool.alignment.legacy_order import LASTING
 from ckpttool.checkpoint import Weight
 from ckpttool.model.spec import SpecSlot
 

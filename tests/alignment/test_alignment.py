@@ -1,8 +1,13 @@
 """The stored weight of each slot, against the weights of the live models that wrote the fixtures."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import h5py
+import numpy as np
 import pytest
 
 import ckpttool
@@ -180,3 +185,49 @@ def test_an_architecture_of_junk() -> None:
     assert architecture is not None
     with ckpttool.open(FIXTURES / "keras3/mlp.keras") as checkpoint, pytest.raises(CheckpointError, match="units"):
         align(checkpoint, architecture)
+
+
+FROZEN_BEHIND = ("dense_3", "dense_1", "dense_2")
+
+
+def frozen_within(path: Path, names: Sequence[str], top: str = "") -> Path:
+    """A file of Keras 2.2.4 with Dense layers in a model in a model, in the order in which it stores them; `top` is a
+    layer around all, as `multi_gpu_model` makes it."""
+    layers = [dense_entry(f"dense_{at}") for at in (1, 2, 3, 4)]
+    inner = {"class_name": "Sequential", "config": {"name": "inner", "layers": layers[:2]}}
+    middle = {"class_name": "Sequential", "config": {"name": "middle", "layers": [inner, layers[2]]}}
+    whole = {"class_name": "Sequential", "config": {"name": "whole", "layers": [middle, layers[3]]}}
+    with h5py.File(path, "w") as file:
+        file.attrs.update({"keras_version": "2.2.4", "backend": "tensorflow", "model_config": json.dumps(whole)})
+        groups = {top: [*names, "dense_4"]} if top else {"middle": names, "dense_4": ["dense_4"]}
+        group = file.create_group("model_weights")
+        group.attrs["layer_names"] = [name.encode() for name in groups]
+        for name, of in groups.items():
+            own = group.create_group(name)
+            own.attrs["weight_names"] = [f"{layer}/{kind}:0".encode() for layer in of for kind in ("kernel", "bias")]
+            for layer in of:
+                own[f"{layer}/kernel:0"] = np.full((3, 3), int(layer[-1]), "float32")
+                own[f"{layer}/bias:0"] = np.full((3,), int(layer[-1]), "float32")
+    return path
+
+
+def dense_entry(name: str) -> dict[str, Any]:
+    """A Dense layer of Keras 2."""
+    return {"class_name": "Dense", "config": {"name": name, "units": 3, "batch_input_shape": [None, 3]}}
+
+
+@pytest.mark.parametrize("top", ["", "whole"])
+@pytest.mark.parametrize("names", [FROZEN_BEHIND, ("dense_1", "dense_2", "dense_3"), ("dense_7", "dense_5", "dense_6")])
+def test_weights_behind_those_of_frozen_models(names: tuple[str, ...], top: str, tmp_path: Path) -> None:
+    """Keras 2.2.4 stores the weights of a frozen model behind the others; their names tell, where these are all known,
+    else they are in the order of the layers."""
+    with ckpttool.open(frozen_within(tmp_path / "model.h5", names, top)) as checkpoint:
+        slots = align(checkpoint, load_architecture(checkpoint.path)).aligned
+        kernels = {
+            slot.place.layer: int(np.asarray(slot.stored[0].weight).flat[0])
+            for slot in slots
+            if slot.place.slot.name == "kernel"
+        }
+    known = names != ("dense_7", "dense_5", "dense_6")
+    expected = (1, 2, 3) if known else (7, 5, 6)
+    assert [kernels[f"middle/{layer}"] for layer in ("inner/dense_1", "inner/dense_2", "dense_3")] == list(expected)
