@@ -2,8 +2,9 @@
 
 Runs beside `own.py` wherever a Keras is installed (1.2, 2.0 to 2.3, tf.keras, 3), on Python 3.6 too. Each case is a
 file, an `.npz` of inputs (x0, x1, ...), outputs (y0, ...) and, of a compiled model, targets (t0, ...) and the loss
-there ("loss"), and a line of `cases.jsonl` with the habits that went into it. The same seed, `--rare` and `--wide` give
-the same models.
+there ("loss"), outputs after one more step of training (z0, ...) and after a step of the model that this Keras loads of
+the file (w0, ...), and a line of `cases.jsonl` with the habits that went into it. The same seed, `--rare` and `--wide`
+give the same models.
 """
 
 import argparse
@@ -63,6 +64,7 @@ class Author:
         self.used = {}
         self.batch = None  # of a model that takes no random numbers
         self.asked = None  # keywords of `compile` that go with a model
+        self.steps = None  # of training before saving
 
     # -- layers ---------------------------------------------------------------------------------------------------
 
@@ -536,6 +538,7 @@ def case(api, seed, out, formats, rare=30, wide=0):
     compiled = author.compiled(model, len(outputs))
     arrays = {}
     steps = draw.choice(0, 0, 2, 3)
+    steps = steps if author.steps is None else author.steps
     targets = [random.dirichlet(np.ones(y.shape[-1]), y.shape[:-1]).astype("float32") for y in outputs]
     if draw.has("frozen layers", 20):
         for layer in model.layers[: len(model.layers) // 2]:
@@ -584,8 +587,31 @@ def case(api, seed, out, formats, rare=30, wide=0):
     else:
         line["file"] = stem + form
         model.save(os.path.join(out, line["file"]))
+        if compiled and not special.is_noisy(layers_in(model)):
+            arrays.update(stepped(api, model, os.path.join(out, line["file"]), batch, goal))
     np.savez_compressed(os.path.join(out, stem + ".npz"), **arrays)
     return line
+
+
+def stepped(api, model, path, batch, goal):
+    """Outputs after a step of training of a saved model (z0, ...), and of what this Keras loads of it (w0, ...)."""
+    arrays = {}
+    try:
+        loaded = api.models.load_model(path, custom_objects=dict(own.objects(), **own_more.objects()))
+        if hasattr(loaded, "optimizer") and loaded.optimizer is not None:
+            arrays.update(after_step(loaded, batch, goal, "w"))
+    except Exception as error:
+        sys.stderr.write(f"not loaded {path}: {type(error).__name__}: {str(error)[:150]}\n")
+    arrays.update(after_step(model, batch, goal, "z"))
+    return arrays
+
+
+def after_step(model, batch, goal, letter):
+    """The outputs of a model after a step of training."""
+    own.forget(model)
+    model.train_on_batch(batch, goal)
+    own.forget(model)
+    return {letter + str(at): y for at, y in enumerate(as_list(model.predict(batch)))}
 
 
 def deferred_batch(author, model, random):

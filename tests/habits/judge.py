@@ -29,12 +29,15 @@ TOLERANCE = 2e-5
 LOSS_TOLERANCE = 1e-4
 HALF_TOLERANCE = 5e-3
 """Of models that compute in float16, in an order that differs between versions of TensorFlow."""
+STEP_TOLERANCE = 1e-2
+"""Of a step of training, by how far it goes."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """The fate of a case: "right", "refused", "guessed" (another prediction, after a guess) or "contradicted" (a
-    success that Keras does not confirm), and why."""
+    """The fate of a case: "right", "refused", "guessed" (another prediction, after a guess), "announced" (another step
+    of training, after a loss or a guess that tells of it) or "contradicted" (a success that Keras does not confirm),
+    and why."""
 
     outcome: str
     why: str = ""
@@ -75,7 +78,15 @@ def against_keras(result: Conversion, record: Path, target: Path, tolerance: flo
         problem = f"Keras warns: {complaints[0][:200]}"
     if not problem:
         return Judgement("right")
+    if problem.startswith("steps otherwise") and (remarks := tuple(_of_training(result))):
+        return Judgement("announced", f"{problem}: {'; '.join(remarks)}")
     return Judgement("guessed" if result.guesses and problem.startswith("predicts") else "contradicted", problem)
+
+
+def _of_training(result: Conversion) -> Iterator[str]:
+    """The remarks of a conversion on further training."""
+    remarks = (*result.losses, *result.guesses)
+    return (remark.what for remark in remarks if remark.where in ("compile", "optimizer") or "training" in remark.what)
 
 
 def _last(error: Exception) -> str:
@@ -116,13 +127,29 @@ def _problem(result: Conversion, record: Path, target: Path, tolerance: float) -
     model.train_on_batch(batch, goal)
     own.forget(model)
     after = list(flat(model.predict_on_batch(batch)))
+    far = _distance(after, wanted, record)
     again = target.with_name("again.keras")
     own.forget(model)
     model.save(again)
     second = module.models.load_model(again, custom_objects=objects())
     second.run_eagerly = True
     same = differences(list(flat(second.predict_on_batch(batch))), after)[1]
-    return "" if same < tolerance else f"saved again it predicts otherwise: {same:.2g}"
+    if not same < tolerance:
+        return f"saved again it predicts otherwise: {same:.2g}"
+    return "" if far < max(STEP_TOLERANCE, 20 * tolerance) else f"steps otherwise: {far:.2g}"
+
+
+def _distance(after: list[np.ndarray], before: list[np.ndarray], record: Path) -> float:
+    """The distance from the outputs after a step to those that the writer recorded, by how far its step goes: of the
+    model that it saved, or of the one that it loaded, whichever is nearer; 0 where it recorded none."""
+    with np.load(record) as arrays:
+        recorded = [wanted for letter in "zw" if (wanted := numbered(arrays, letter))]
+    distances = []
+    for wanted in recorded:
+        moved = max(float(np.abs(one - other).max()) for one, other in zip(wanted, before, strict=True))
+        noise = 1e-6 * max(float(np.abs(one).max()) for one in wanted)
+        distances.append(differences(after, wanted)[0] / max(moved, 100 * noise))
+    return min(distances, default=0.0)
 
 
 def strings(texts: Any) -> Any:

@@ -19,6 +19,24 @@ def squared(x):
     return x * x * 0.5
 
 
+def zeroed(x, mask=None):
+    """Steps that are masked become zeros, which a Lambda layer computes that is given the mask."""
+    if mask is None:
+        return x * 1.0
+    return x * (_api.backend.expand_dims(_numbers(mask), -1))
+
+
+def first_steps(x, mask=None):
+    """The mask behind a Lambda layer: the steps after the first are taken if the first is not masked."""
+    return mask
+
+
+def _numbers(mask):
+    if _api.generation == 3:
+        return _api.backend.cast(mask, "float32")
+    return _api.keras.backend.cast(mask, "float32")
+
+
 def leaky(x):
     """An activation of a user's own, with a slope for negative numbers."""
     return x * 0.5 + _api.backend.abs(x) * 0.3
@@ -34,7 +52,7 @@ def _mean(x, axis):
 
 
 _api = None
-FUNCTIONS = (average, difference, squared, leaky, share)
+FUNCTIONS = (average, difference, squared, zeroed, first_steps, leaky, share)
 CLASSES = ("Inner", "Penalty", "Watched", "Hold", "Loss", "Ratio", "Warm")
 
 

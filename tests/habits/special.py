@@ -125,6 +125,13 @@ def strings(values):
     return tensorflow.constant(values.tolist())
 
 
+def is_noisy(layers):
+    """Whether a step of training with these layers is another each time."""
+    wrapped = [getattr(layer, name) for layer in layers for name in ("layer", "cell") if hasattr(layer, name)]
+    names = {type(layer).__name__ for layer in [*layers, *wrapped]}
+    return any(name.startswith(("Random", "GaussianNoise", "Fixed")) or "Dropout" in name for name in names)
+
+
 def mode(author):
     """The outputs of a Discretization."""
     return author.d.choice({}, {"output_mode": "multi_hot"})

@@ -6,6 +6,7 @@ Runs beside `generator.py` wherever a Keras is installed, on Python 3.6 too; `se
 import own_more
 import preprocessing
 import settings
+import trained
 from steps import in_time, inputs, masks, model, numbers, stateful, states
 
 
@@ -295,8 +296,9 @@ def named_target(author):
 
 
 def wide(author):
-    """A model of one of these habits that this Keras has; of those of later, for more than 100 of a hundred models."""
-    habits = LATER if author.wide > 100 else HABITS
+    """A model of one of these habits that this Keras has; of those of later, for more than 100 of a hundred models, and
+    of those of training, for more than 200."""
+    habits = trained.HABITS if author.wide > 200 else LATER if author.wide > 100 else HABITS
     order = author.d.random.permutation(len(habits))
     return next(built for built in (habits[at](author) for at in order) if built is not None)
 
