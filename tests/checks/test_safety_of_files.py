@@ -28,7 +28,7 @@ from tests.samples import members as members_of
 PLAIN = members_of("keras3.0/mlp.keras")
 
 # Kinds of refusals that the rules of integrity tell.
-OF_INTEGRITY = {"corrupt", "missing", "unfinished", "unsupported", "nonstandard", "extra"}
+OF_INTEGRITY = {"corrupt", "missing", "pointer", "unfinished", "unsupported", "nonstandard", "extra"}
 
 
 def weights(path: Path, fill: Callable[[h5py.File], Any]) -> Path:
