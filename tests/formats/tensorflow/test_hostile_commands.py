@@ -17,7 +17,7 @@ from tests.samples import FIXTURES
 from tests.speeds import is_slow
 
 # Against growth, not for speed: processor time, some twenty times what the slowest of them needs.
-SECONDS, MEGABYTES = 30.0, 150
+SECONDS, MEGABYTES = 60.0, 150
 
 _ARCH = str(FIXTURES / "tensorflow/2.15/sequential")
 COMMANDS = {
