@@ -4,17 +4,16 @@ Run as `python -m tests.dangers.live_modelling` to write it. What Keras 2.15 and
 asked any more and is kept as it is.
 """
 
-import importlib
 import inspect
 import json
 import os
-import pkgutil
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ckpttool.dangers import allowed_names
+from tests.live import modules
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -64,20 +63,16 @@ def _private() -> Iterator[tuple[str, set[str]]]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for info in pkgutil.walk_packages(source.__path__, "keras.src."):
-            if info.name.endswith("_test") or ".testing" in info.name or info.name.startswith("keras.src.backend."):
-                continue
-            try:
-                module = importlib.import_module(info.name)
-            except ImportError:  # a module for a backend that is not installed
+        for module in modules(source):
+            if module.__name__.startswith("keras.src.backend."):
                 continue
             own = {
                 name
                 for name, value in vars(module).items()
-                if _is_instantiable(value) and value.__module__ == info.name
+                if _is_instantiable(value) and value.__module__ == module.__name__
             } - NEVER
             if own:
-                yield info.name, own
+                yield module.__name__, own
 
 
 def _applications() -> Iterator[str]:
@@ -91,8 +86,8 @@ def _applications() -> Iterator[str]:
 def written(content: dict[str, Any]) -> str:
     """The table as text, a line for each module."""
     sections = []
-    for key, modules in content.items():
-        lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(names)}" for name, names in modules.items())
+    for key, places in content.items():
+        lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(names)}" for name, names in places.items())
         sections.append(f"{json.dumps(key)}: {{\n{lines}\n}}")
     return "{\n" + ",\n".join(sections) + "\n}\n"
 

@@ -48,18 +48,13 @@ LISTED = frozenset({"CustomScaleLayer", "TFDConcat"})
 
 
 WALK = """
-import importlib, inspect, json, pkgutil
+import inspect, json
 import keras
+from tests.live import modules
 found = {}
-for module in pkgutil.walk_packages(importlib.import_module("keras.src").__path__, "keras.src."):
-    if module.name.endswith("_test") or ".testing" in module.name or module.name.startswith("keras.src.backend."):
-        continue
-    try:
-        held = vars(importlib.import_module(module.name))
-    except ImportError:  # of another framework
-        continue
-    layers = (one for one in held.values() if inspect.isclass(one) and issubclass(one, keras.layers.Layer))
-    found |= {one.__name__: one.__module__ for one in layers if one.__module__ == module.name}
+for module in modules(keras.src):
+    layers = (one for one in vars(module).values() if inspect.isclass(one) and issubclass(one, keras.layers.Layer))
+    found |= {one.__name__: one.__module__ for one in layers if one.__module__ == module.__name__}
 print(json.dumps(found))
 """
 

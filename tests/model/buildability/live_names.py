@@ -6,7 +6,6 @@ Run as `python -m tests.model.buildability.live_names` to write it.
 import importlib
 import inspect
 import json
-import pkgutil
 import re
 import warnings
 from collections.abc import Iterable, Mapping
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ckpttool.model.buildability import names
-from tests.live import keras
+from tests.live import keras, modules
 
 PATH = Path(names.__file__).with_name("names.json")
 
@@ -65,18 +64,12 @@ def _modules() -> dict[str, dict[str, str]]:
     saveable = importlib.import_module("keras.src.saving.keras_saveable").KerasSaveable
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for info in pkgutil.walk_packages(keras().__path__, "keras."):
-            if info.name.endswith("_test") or ".testing" in info.name:
-                continue
-            try:
-                module = importlib.import_module(info.name)
-            except ImportError:  # a module for a backend that is not installed
-                continue
-            added = _ADDED if info.name == "keras.src.layers" else ()
+        for module in modules(keras()):
+            added = _ADDED if module.__name__ == "keras.src.layers" else ()
             own = {name: value for name, value in vars(module).items() if isinstance(value, type) and name not in added}
             saveables = {name: _place(cls) for name, cls in own.items() if issubclass(cls, saveable)}
             if saveables:
-                names[info.name] = saveables
+                names[module.__name__] = saveables
     return names
 
 
