@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-_ROOM = 1 << 21
+_ROOM = 1 << 20
 """The bytes of one array of a block.
 
 Small enough for all arrays of a block to stay within the processor's caches. Large enough for each NumPy step to take
