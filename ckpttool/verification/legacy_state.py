@@ -54,9 +54,8 @@ def refused(checkpoint: Checkpoint) -> Iterator[str]:
     optimizer = config.get("optimizer_config")
     settings = optimizer.get("config") if isinstance(optimizer, Mapping) else None
     inner = settings.get("inner_optimizer") if isinstance(settings, Mapping) else None
-    if (
-        isinstance(inner, Mapping) and "module" not in inner
-    ):  # `LossScaleOptimizer.from_config` looks for it in a module
+    # `LossScaleOptimizer.from_config` looks for the inner optimizer in a module.
+    if isinstance(inner, Mapping) and "module" not in inner:
         yield "load_model of Keras 3 raises on a LossScaleOptimizer of Keras 2, whose inner optimizer names no module"
     if isinstance(settings, Mapping) and "lr" in settings:
         yield "load_model of Keras 3 raises on the optimizer's setting lr, the name of learning_rate before Keras 2.3"

@@ -43,10 +43,9 @@ def layers_of_saved_models(subject: Subject) -> Iterator[Outcome]:
     tf.keras makes each layer of its own metadata, also where the config of the model lists none. A class that it does
     not know is none that it needs.
     """
-    saved = subject.checkpoint.saved_model if subject.checkpoint is not None else None
-    if saved is None or not saved.keras_objects:
+    layers = _saved_layers(subject)
+    if layers is None:
         return
-    layers = SavedLayers.of(saved)
     yield from layers.unread
     reported = {(finding.rule, finding.detail) for finding in _of_configs(subject)}
     findings = (finding for name, value in layers.values() for finding in _findings_in(value, name, layers))
@@ -58,12 +57,19 @@ def layers_of_saved_models(subject: Subject) -> Iterator[Outcome]:
 
 
 def _of_configs(subject: Subject) -> Iterator[Finding]:
-    saved = subject.checkpoint.saved_model if subject.checkpoint is not None else None
-    layers = SavedLayers.of(saved) if saved is not None else None
+    layers = _saved_layers(subject)
     for name, value in _values(subject):
         if layers is not None and name == "config":
             layers.take_root(value)
         yield from _findings_in(value, name, layers)
+
+
+def _saved_layers(subject: Subject) -> SavedLayers | None:
+    """The layers of a SavedModel, read once; None where it has none of Keras, and for other formats."""
+    checkpoint = subject.checkpoint
+    if checkpoint is None or checkpoint.saved_model is None or not checkpoint.saved_model.keras_objects:
+        return None
+    return checkpoint.facts.once("saved layers", SavedLayers.of, checkpoint.saved_model)
 
 
 def _findings_in(value: Any, name: str, layers: SavedLayers | None) -> Iterator[Finding]:

@@ -74,9 +74,9 @@ class SavedLayers:
         node = self._graph.nodes[number] if 0 <= number < len(self._graph.nodes) else Node()
         numbered = {match[1]: child for name, child in node.children if (match := _NUMBERED.match(name))}
         for at in range(len(numbered)):
-            names = self._names.get(numbered.get(str(at), -1), set())
             if str(at) not in numbered:
                 return
+            names = self._names.get(numbered[str(at)], set())
             if len(names) == 1 and isinstance(name := next(iter(names)), str):
                 yield name
 
