@@ -23,7 +23,7 @@ from typing import Any
 from tests.samples import FIXED_DATE, FIXTURES
 
 SECONDS, MEGABYTES = 3.0, 300
-ENDLESS = 60  # seconds of processor time, of which no command needs a twentieth; tests ask for no less
+ENDLESS = 60  # seconds of processor time, of which no command needs a tenth; tests ask for no less
 UNDEFINED = 2**64 - 1
 FLOODS: dict[str, Callable[[Path, int], Path]] = {}
 GOOD = FIXTURES / "keras3.0/mlp.keras"

@@ -135,7 +135,7 @@ def test_no_traceback_is_shown(cases: list[Case]) -> None:
 
 
 def test_every_case_ends(cases: list[Case]) -> None:
-    """No case takes what only one without an end does, twenty times what the slowest needs."""
+    """No case takes what only one without an end does, many times what the slowest needs."""
     assert [
         (file, name, outcome["seconds"]) for file, name, outcome in each(cases) if outcome["seconds"] > ENDLESS
     ] == []

@@ -79,7 +79,7 @@ def test_what_else_alarms_does_so_for_a_reason(cases: list[Case]) -> None:
 
 
 def test_every_case_ends(cases: list[Case]) -> None:
-    """No case takes what only one without an end does, twenty times what the slowest needs."""
+    """No case takes what only one without an end does, many times what the slowest needs."""
     assert [(case.file, case.seconds) for case in cases if case.seconds > ENDLESS] == []
 
 

@@ -15,6 +15,7 @@ from ckpttool.formats.hdf5.headers import lookup3
 from ckpttool.formats.hdf5.tree import Tree, read_tree
 from ckpttool.formats.hdf5.values import problem, values_of
 from ckpttool.io.budget import Budget
+from tests.floods import ENDLESS
 
 
 class Memory:
@@ -94,9 +95,6 @@ def read_all(data: bytes) -> Tree:
         if problem(tree.file, dataset) is None and dataset.layout.kind != "chunked":
             assert sum(map(len, values_of(tree.file, path, dataset, reader).pieces(1 << 20))) == dataset.nbytes
     return tree
-
-
-ENDLESS = 60
 
 
 @contextmanager
