@@ -1,4 +1,4 @@
-"""Models that name what is not known to be harmless are never proofs to Keras to prove a conversion."""
+"""Models that name what is not known to be harmless are never given to Keras to prove a conversion."""
 
 import json
 from collections.abc import Callable
@@ -86,3 +86,9 @@ def test_own_classes_of_the_old_model_are_not_imported(proofs: list[Proof], tmp_
     own = {"module": "mine", "class_name": "Mine", "config": {}, "registered_name": "mine>Mine"}
     convert(legacy(tmp_path, own), tmp_path / "new.keras", prove=True)
     assert [proof.unloaded for proof in proofs] == ["it names mine.Mine, which is not Keras's own"]
+
+
+def test_a_saved_model_is_not_loaded(proofs: list[Proof], tmp_path: Path) -> None:
+    """The graph of a SavedModel runs when it is loaded. The new model is run, and opens no file of the old config."""
+    convert(FIXTURES / "tensorflow/2.15_trained/words_of_file", tmp_path / "new.keras", prove=True)
+    assert [proof.unloaded.partition(",")[0] for proof in proofs] == ["it is a SavedModel"]

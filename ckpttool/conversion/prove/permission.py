@@ -13,20 +13,32 @@ def hindrance(checkpoint: Checkpoint, converted: Any, own: Collection[str]) -> s
     """The reason why neither the old nor the converted model may be run, empty where both may.
 
     `converted` is the config of the new model, and `own` are the user's functions in it, as `package.module:function`.
-    Code of a Lambda layer in the old model is no reason, as tf_keras then does not load that model.
+    Code of a Lambda layer in the old model is no reason, nor is anything in a SavedModel, as tf_keras then does not
+    load that model.
     """
-    old = (danger for danger in _in_old(checkpoint) if danger.kind is not Kind.LAMBDA_CODE)
+    unloaded = checkpoint.saved_model is not None
+    old = () if unloaded else (danger for danger in _in_old(checkpoint) if danger.kind is not Kind.LAMBDA_CODE)
     named = {f"names {place.replace(':', '.')}" for place in own}
     for dangers in (old, dangers_in(converted, "the new config")):
         for danger in dangers:
             if danger.kind not in _HARMLESS and danger.detail not in named:
-                return f"{danger.place} {danger.detail}; ckpttool check explains the danger"
+                return _reason(danger)
     return ""
+
+
+def _reason(danger: Danger) -> str:
+    """The reason that a danger is. `ckpttool check` does not report each file: tf.keras opens none that a SavedModel
+    has among its assets."""
+    if danger.kind is Kind.OPENED_FILE:
+        return f"{danger.place} {danger.detail}, a file that Keras would open"
+    return f"{danger.place} {danger.detail}; ckpttool check explains the danger"
 
 
 def hindrance_of_old(checkpoint: Checkpoint) -> str:
     """The reason why tf_keras must not load the old model, as it would run code in it or import modules that it names;
     empty where it may."""
+    if checkpoint.saved_model is not None:
+        return "it is a SavedModel, and its graph may do anything when it is loaded"
     for danger in _in_old(checkpoint):
         if danger.kind is Kind.LAMBDA_CODE:
             return f"it has Python bytecode ({danger.place})"
