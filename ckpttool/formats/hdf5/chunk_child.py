@@ -9,7 +9,6 @@ memory and time are bounded.
 
 import contextlib
 import encodings.ascii  # noqa: F401 - h5py wants it when no file can be opened any more
-import io
 import itertools
 import json
 import math
@@ -19,12 +18,12 @@ import sys
 import time
 import zlib
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import h5py
 import numpy as np
 
-from ckpttool.io.sources import FileSource, Inflated, Source, Window
+from ckpttool.io.sources import FileSource, Inflated, Source, SourceFile, Window
 
 PIECE = 4 << 20
 _MEMORY = (1 << 30, 3 << 30)  # the least and the most bytes of address space
@@ -35,32 +34,6 @@ _OPEN_DATASETS = 4
 
 Block = tuple[tuple[int, ...], tuple[int, ...]]
 """A rectangular part of an array: where it starts and how long it is, by axis."""
-
-
-class _SourceFile(io.RawIOBase):
-    """A source as the file object that h5py's file driver wants."""
-
-    def __init__(self, source: Source) -> None:
-        self._source, self._at = source, 0
-
-    def seekable(self) -> bool:
-        return True
-
-    def readable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        self._at = (0, self._at, self._source.size)[whence] + offset
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        size = max(0, min(len(buffer), self._source.size - self._at))
-        self._source.fill(self._at, memoryview(buffer)[:size])
-        self._at += size
-        return size
 
 
 def _source(path: str, start: int, size: int, inflated: int) -> Source:
@@ -222,7 +195,7 @@ def main(where: str) -> None:
     """Serves requests until standard input ends."""
     source = _source(*json.loads(where))
     _give_up_rights(os.path.getsize(json.loads(where)[0]))
-    reader = _Reader(h5py.File(_SourceFile(source), "r"))
+    reader = _Reader(h5py.File(SourceFile(source), "r"))
     for line in sys.stdin.buffer:
         kind, body = _answer(reader, line)
         sys.stdout.buffer.write(kind + struct.pack("<Q", len(body)) + body)

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from ckpttool.formats.hdf5 import chunk_child
-from ckpttool.formats.hdf5.chunk_child import _answer, _give_up_rights, _Reader, _source, _SourceFile
+from ckpttool.formats.hdf5.chunk_child import _answer, _give_up_rights, _Reader, _source
+from ckpttool.io.sources import SourceFile
 
 VALUES = np.arange(77, dtype="<i4").reshape(7, 11)
 WHOLE = (0, -1, -1)
@@ -44,7 +45,7 @@ def path(tmp_path: Path) -> Path:
 
 def reader_of(path: Path, *part: int) -> _Reader:
     """A reader of a file, or of a part of one."""
-    return _Reader(h5py.File(_SourceFile(_source(str(path), *(part or WHOLE))), "r"))
+    return _Reader(h5py.File(SourceFile(_source(str(path), *(part or WHOLE))), "r"))
 
 
 def read(reader: _Reader, name: str) -> bytes:
@@ -116,14 +117,6 @@ def test_files_within_files(path: Path, tmp_path: Path) -> None:
     packed = packer.compress(content) + packer.flush()
     (tmp_path / "packed").write_bytes(b"in front" + packed + b"behind")
     assert read(reader_of(tmp_path / "packed", 8, len(packed), len(content)), "gzip") == VALUES.tobytes()
-
-
-def test_a_source_as_a_file(path: Path) -> None:
-    """Positions count from the start, from here and from the end; behind it there is nothing."""
-    file, content = _SourceFile(_source(str(path), *WHOLE)), path.read_bytes()
-    assert (file.seekable(), file.readable(), file.tell()) == (True, True, 0)
-    assert (file.seek(4), file.seek(2, 1), file.read(3), file.tell()) == (4, 6, content[6:9], 9)
-    assert (file.seek(-2, 2), file.read(10), file.read(10)) == (len(content) - 2, content[-2:], b"")
 
 
 def test_rights_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
