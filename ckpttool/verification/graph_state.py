@@ -19,7 +19,7 @@ LATE = "tf.keras makes it at the first gradient, which this weight did not have 
 """Why what an optimizer up to 2.10 keeps for a weight may be missing without a loss."""
 
 _INNER = "inner_optimizer/"
-_SCALING = "LossScaleOptimizer"  # begins the names V1 and V3, too, which TensorFlow 2.4 to 2.15 wrote
+SCALING = "LossScaleOptimizer"  # begins the names V1 and V3, too, which TensorFlow 2.4 to 2.15 wrote
 _NUMBERS = frozenset({"iteration", "learning_rate", "u_product", "step_counter", "dynamic_scale"})
 _UNSTORED = frozenset({"learning_rate", "u_product"})  # which tf.keras does not store of every optimizer
 _KINDS: Mapping[str, tuple[str, ...]] = {
@@ -34,10 +34,10 @@ def compiled_spec(spec: Spec, checkpoint: Checkpoint) -> Spec:
     """The spec, with the optimizer in the compile settings of a SavedModel where the spec has none itself."""
     settings = checkpoint.training_config
     config = settings.get("optimizer_config") if isinstance(settings, Mapping) else None
-    return spec if spec.optimizer or not config else with_optimizer(spec, _built_in(config))
+    return spec if spec.optimizer or not config else with_optimizer(spec, built_in(config))
 
 
-def _built_in(entry: Any) -> Any:
+def built_in(entry: Any) -> Any:
     """The entry of an optimizer under the name of its class: Keras 2.11 to 2.15 writes "Custom>Adam".
 
     Of one that scales losses by a factor that does not change, that of the optimizer inside, which has all the state.
@@ -45,13 +45,19 @@ def _built_in(entry: Any) -> Any:
     if not isinstance(entry, Mapping) or not isinstance(entry.get("class_name"), str):
         return entry
     class_name, config = entry["class_name"].rpartition(">")[2], entry.get("config")
-    if not isinstance(config, Mapping) or not class_name.startswith(_SCALING):
+    if not isinstance(config, Mapping) or not scales_losses(entry):
         return {"class_name": class_name, "config": config}
     inner = config.get("inner_optimizer", config.get("optimizer"))
     built = {"class_name": "", "config": {}}
     if isinstance(inner, Mapping):
         built = {"class_name": str(inner.get("class_name")).rpartition(">")[2], "config": inner.get("config", {})}
-    return {"class_name": _SCALING, "config": {"inner_optimizer": built}} if _is_dynamic(config) else built
+    return {"class_name": SCALING, "config": {"inner_optimizer": built}} if _is_dynamic(config) else built
+
+
+def scales_losses(entry: Any) -> bool:
+    """Whether the optimizer of an entry is one of TensorFlow's or of Keras's that scale losses."""
+    name = entry.get("class_name") if isinstance(entry, Mapping) else None
+    return isinstance(name, str) and name.rpartition(">")[2].startswith(SCALING)
 
 
 def _is_dynamic(config: Mapping[str, Any]) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.spec import Spec, SpecSlot, with_optimizer
+from ckpttool.verification import graph_state
 from ckpttool.verification.pairs import Pairing
 
 NOTE = "the state of the optimizer as load_model of Keras 3 takes it, since load_weights leaves it alone"
@@ -36,6 +37,8 @@ def _optimizer(training_config: Any) -> Any:
     their default settings (`_resolve_compile_arguments_compat`, keras/src/legacy/saving/saving_utils.py, 3.15).
     """
     entry = training_config.get("optimizer_config") if isinstance(training_config, Mapping) else None
+    if graph_state.scales_losses(entry):
+        return graph_state.built_in(entry)
     class_name = entry.get("class_name") if isinstance(entry, Mapping) else None
     config = entry.get("config") if isinstance(entry, Mapping) else None
     registered = isinstance(class_name, str) and class_name.startswith("Custom>")
@@ -53,12 +56,21 @@ def refused(checkpoint: Checkpoint) -> Iterator[str]:
         yield f"load_model of Keras 3.15 raises on a loss that is stored under this name: {', '.join(names)}"
     optimizer = config.get("optimizer_config")
     settings = optimizer.get("config") if isinstance(optimizer, Mapping) else None
-    inner = settings.get("inner_optimizer") if isinstance(settings, Mapping) else None
-    # `LossScaleOptimizer.from_config` looks for the inner optimizer in a module.
-    if isinstance(inner, Mapping) and "module" not in inner:
-        yield "load_model of Keras 3 raises on a LossScaleOptimizer of Keras 2, whose inner optimizer names no module"
+    if isinstance(optimizer, Mapping) and graph_state.scales_losses(optimizer) and not _scales_in_keras_3(optimizer):
+        yield f"load_model of Keras 3 raises on the {optimizer['class_name']} of Keras 2, of another class or arguments"
     if isinstance(settings, Mapping) and "lr" in settings:
         yield "load_model of Keras 3 raises on the optimizer's setting lr, the name of learning_rate before Keras 2.3"
+
+
+def _scales_in_keras_3(optimizer: Mapping[str, Any]) -> bool:
+    """Whether Keras 3 makes an optimizer that scales losses of an entry: it looks for the inner optimizer in a module,
+    and knows neither `dynamic` nor `loss_scale` (`LossScaleOptimizer.from_config`,
+    keras/src/optimizers/loss_scale_optimizer.py, 3.15)."""
+    config = optimizer.get("config")
+    inner = config.get("inner_optimizer") if isinstance(config, Mapping) else None
+    has_module = not isinstance(inner, Mapping) or "module" in inner
+    older = isinstance(config, Mapping) and not {"dynamic", "loss_scale"}.isdisjoint(config)
+    return optimizer["class_name"] == graph_state.SCALING and has_module and not older
 
 
 def _texts(value: Any) -> Iterator[str]:

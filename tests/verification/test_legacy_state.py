@@ -11,6 +11,7 @@ import pytest
 
 import ckpttool
 from ckpttool.alignment.architectures import load_spec
+from ckpttool.checks.runner import check_file
 from ckpttool.model.spec import to_json
 from ckpttool.verification import Allowed, Status, VerifyResult
 from tests.live import keras as live_keras
@@ -119,20 +120,28 @@ def _with_settings(path: Path, optimizer: dict[str, Any]) -> None:
         file.attrs["training_config"] = json.dumps({**settings, "optimizer_config": optimizer})
 
 
+_SCALING_2 = [("LossScaleOptimizer", None), ("LossScaleOptimizer", "keras.optimizers.legacy")]
+_SCALING_2 += [("LossScaleOptimizerV1", None), ("LossScaleOptimizerV3", "keras.optimizers")]
+
+
 @pytest.mark.parametrize("dynamic", [True, False])
-def test_scaled_losses_of_keras_2(dynamic: bool, tmp_path: Path) -> None:
-    """A LossScaleOptimizer as Keras 2.4 stored it, dynamic or of a fixed factor: load_model does not find the optimizer
-    in it and raises."""
+@pytest.mark.parametrize(("name", "module"), _SCALING_2)
+def test_scaled_losses_of_keras_2(name: str, module: str | None, dynamic: bool, tmp_path: Path) -> None:
+    """An optimizer that scales losses as Keras 2.4 to 2.15 stored it, dynamic or of a fixed factor: load_model raises,
+    which `verify` says, and `check` that it does when it compiles."""
     path = tmp_path / "model.h5"
     saved(path, keras.optimizers.Adam())
     inner = {"class_name": "Adam", "config": {"name": "Adam", "learning_rate": 0.1}}
+    inner |= {} if module is None else {"module": module, "registered_name": None}
     scaling = {"dynamic": dynamic, "initial_scale": 128.0, "dynamic_growth_steps": 2000 if dynamic else None}
-    _with_settings(path, {"class_name": "LossScaleOptimizer", "config": {"inner_optimizer": inner, **scaling}})
-    with pytest.raises(TypeError, match="Could not locate class 'Adam'"):
+    _with_settings(path, {"class_name": name, "config": {"inner_optimizer": inner, **scaling}})
+    with pytest.raises((KeyError, TypeError, ValueError)):
         keras.models.load_model(path)
     result = verified(path, tmp_path / "model.json")
     assert (result.ok, result.keras) == (False, "raises")
-    assert any("LossScaleOptimizer" in problem for problem in result.problems)
+    assert any(f"the {name} of Keras 2" in problem for problem in result.problems)
+    findings = [finding for finding in check_file(str(path)).findings if finding.rule.code in ("P102", "S104")]
+    assert [(finding.rule.code, finding.where) for finding in findings] == [("P102", "compile/optimizer")]
 
 
 SOURCES = ["its own config", "a whole model", "a spec", "no optimizer"]
@@ -165,7 +174,7 @@ LOSSES = sorted(
 @pytest.mark.parametrize("nested", [False, True])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_losses_that_load_model_refuses(loss: str, nested: bool, tmp_path: Path) -> None:
-    """Losses whose names make load_model raise, as short ones do, are told; others are not."""
+    """Losses whose names make load_model raise, as short ones do, are told, by `check`, too; others are not."""
     path = tmp_path / "model.h5"
     saved(path, keras.optimizers.SGD(), [loss] if nested else loss)
     raised = False
@@ -176,6 +185,7 @@ def test_losses_that_load_model_refuses(loss: str, nested: bool, tmp_path: Path)
     result = verified(path, path)
     assert raised == (result.keras == "raises") == (not result.ok)
     assert raised == any(loss in problem for problem in result.problems)
+    assert raised == any(finding.rule.code == "P102" for finding in check_file(str(path)).findings)
 
 
 OLD = {"keras1.2/mlp.h5": "1.2.2", "keras2.2/recurrent.h5": "2.2.4", "keras2.15/mlp.h5": "2.15.0"}

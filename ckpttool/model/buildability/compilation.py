@@ -55,6 +55,9 @@ def compile_from_training_config(model: Layer, settings: Any, context: Context) 
     for key, kind in (("loss", "losses"), ("metrics", "metrics"), ("weighted_metrics", "metrics")):
         with _inside(key, context):
             arguments[key] = _legacy(kind, settings.get(key), context)
+    loss = arguments["loss"]
+    if isinstance(loss, str) and names.is_known(loss):  # it would look up config.name of an entry
+        raise _bad("loss", context, f"Keras 3 does not find {shown(loss)} in a .h5, unless it is in a list")
     _compile(arguments, context)
 
 

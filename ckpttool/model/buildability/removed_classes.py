@@ -12,7 +12,7 @@ _LAYERS = frozenset({
     *("Merge", "ParametricSoftplus", "PreprocessingStage", "RandomFourierFeatures", "RandomHeight", "RandomWidth"),
     *("ResidualWrapper", "SReLU", "SequenceFeatures", "SlicingOpLambda", "SyncBatchNormalization", "TFOpLambda"),
     *("TensorFlowOpLayer", "ThresholdedReLU", "TimeDistributedDense", "WideDeepModel", "AutoEncoder", "Siamese"),
-    *("SiameseHead", "Container", "Recurrent", "ActivityRegularizer"),
+    *("SiameseHead", "Container", "Recurrent", "ActivityRegularizer", "PeepholeLSTMCell"),
 })  # fmt: skip
 
 _OTHERS = frozenset({
@@ -21,6 +21,7 @@ _OTHERS = frozenset({
     *("VarianceScalingV2", "LinearCosineDecay", "NoisyLinearCosineDecay", "LossScaleOptimizerV3", "MeanRelativeError"),
     *("MeanTensor", "NonFusedAdam", "Policy", "RadialConstraint", "TFOptimizer", "WeightRegularizer"),
     *("EigenvalueRegularizer", "SharpnessAwareMinimization", "OptimizerV2", "LossesContainer", "MetricsContainer"),
+    *("LossScaleOptimizerV1", "PolicyV1", "DynamicLossScale", "FixedLossScale"),
 })  # fmt: skip
 
 
