@@ -24,6 +24,7 @@ LIVE = frozenset(
     comparison/test_generations_live.py
     conversion/test_every_layer.py
     conversion/test_gone.py
+    conversion/test_lent_vocabularies.py
     conversion/test_old_models.py
     conversion/test_own_classes.py
     conversion/test_saved_models.py

@@ -8,8 +8,8 @@ from ckpttool.model.slots import Part
 
 _MISSING = (
     "looks values up in a vocabulary, which is neither in the config nor an asset (a .h5 never holds one); "
-    "build the model with its vocabulary (vocabulary=[...] as an argument) and convert into it with --arch "
-    "package.module:function, or write weights alone (.weights.h5)"
+    "name the model's .keras or SavedModel with --arch, or package.module:function that builds it with its vocabulary "
+    "(vocabulary=[...] as an argument), or write weights alone (.weights.h5)"
 )
 _PADDED = "has padded weights of mode tf_idf, which Keras 3.15 refuses to load beside a shorter vocabulary"
 _LINES = (

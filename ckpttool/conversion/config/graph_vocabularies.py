@@ -1,4 +1,4 @@
-"""Vocabularies of TensorFlow that are not in the config: constants of a graph, a file among the assets, or, up to
+"""Vocabularies that are not in the config: constants of a graph of TensorFlow, a file among the assets, or, up to
 TensorFlow 2.4, the tensors of a table in the checkpoint.
 
 The config of an adapted layer has no vocabulary; if the layer read it from a file, the config has the path on the
@@ -10,9 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from ckpttool.alignment.alignment import Alignment, align
 from ckpttool.alignment.object_graphs import attribute, layers_in_graph
-from ckpttool.alignment.vocabularies import INNER
+from ckpttool.alignment.vocabularies import FILE, INNER, WHOLE, by_keras3_path, lookups_of, outermost
 from ckpttool.checkpoint import Checkpoint, Weight
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.errors import CheckpointError
@@ -35,7 +37,7 @@ from ckpttool.saved_model import LookupTable
 
 WRITE_VOCABULARY = Edit(
     "write-vocabulary",
-    "writes the vocabulary into the config, which TensorFlow keeps in a graph, in a checkpoint or among the assets",
+    "writes the vocabulary into the config, which was kept in a graph, in a checkpoint or among the assets",
     "always: the same words under the same numbers",
 )
 EDITS = (WRITE_VOCABULARY,)
@@ -44,6 +46,10 @@ _LOOKUPS = frozenset({"IntegerLookup", "StringLookup", "TextVectorization"})
 _TABLES = ("lookup_table", "_table")
 _STORED_KEYS = "table-keys"  # ends the name of the tensor with the keys of a table
 _MAX_ENTRIES = 10_000_000
+_OTHER_ENTRIES = (
+    "the file has weights for its words (mode tf_idf) and no words, and --arch has words with other weights: take the "
+    "model that these weights were saved of"
+)
 
 
 Vocabulary = list[str] | list[int]
@@ -73,18 +79,60 @@ def with_vocabularies(architecture: Architecture, checkpoint: Checkpoint, journa
 def with_own_vocabularies(
     architecture: Architecture, holder: Checkpoint, source: Checkpoint, journal: Journal
 ) -> Architecture:
-    """An architecture with the vocabularies in the SavedModel that it comes from, for weights of another file which has
-    none.
+    """An architecture with the vocabularies in the SavedModel or `.keras` that it comes from, for weights of another
+    file which has none.
 
-    Layers in mode tf_idf are left alone: the weights of their words belong to the words, and may be in either file.
+    In mode tf_idf words have weights, which the source has as well: where these differ, its words are others, and the
+    layer is refused.
     """
-    if not isinstance(architecture.config, Mapping) or holder.saved_model is None:
+    if not isinstance(architecture.config, Mapping):
         return architecture
-    weighted = {"/".join(layer.place) for layer in architecture.layers if is_weighted(Args.of(layer.entry))}
-    others = weighted | _tables_of(architecture, source).keys()
-    tables = _tables_of(architecture, holder)
-    vocabularies = {label: _Stored(table) for label, table in tables.items() if label not in others}
+    others = (_tables_of(architecture, source) | _tables_of_assets(architecture, source)).keys()
+    tables = _tables_of(architecture, holder) | _tables_of_assets(architecture, holder)
+    beside = _word_weights(align(holder, architecture))
+    vocabularies = {}
+    for label in tables.keys() - others:
+        if label in beside and _weighs_other_entries(label, beside[label], align(source, architecture)):
+            journal.refuse(label, _OTHER_ENTRIES)
+        else:
+            vocabularies[label] = _Stored(tables[label], beside.get(label))
     return _with_filled(architecture, vocabularies, holder, journal)
+
+
+def _weighs_other_entries(label: str, weights: Weight, source: Alignment) -> bool:
+    """Whether a source has weights for the words of a layer, and others than these."""
+    own = _word_weights(source).get(label)
+    if own is None:  # its shape may be another
+        return any(IDF_WEIGHTS in weight.path for weight in source.left)
+    return not np.array_equal(own.read(), weights.read())
+
+
+def _tables_of_assets(architecture: Architecture, checkpoint: Checkpoint) -> dict[str, LookupTable]:
+    """The tables in the assets of a `.keras` for the layers that lack their vocabulary, by the labels of these layers.
+
+    An asset has the entry of every number, a line each (`IndexLookup.save_assets`,
+    keras/src/layers/preprocessing/index_lookup.py, 3.15; the same in 2.13 to 2.15).
+    """
+    if checkpoint.kind not in WHOLE:
+        return {}
+    assets = by_keras3_path(read_assets(checkpoint))
+    layers = {layer.path: Args.of(layer.entry) for layer in architecture.layers}
+    return {
+        lookup.layer: _table_of_lines(layers[lookup.layer], assets[f"{lookup.place}/{FILE}"])
+        for lookup in outermost(lookups_of(part_in(architecture), assets))
+        if lookup.source == "asset" and lookup.layer in layers
+    }
+
+
+def _table_of_lines(args: Args, raw: bytes) -> LookupTable:
+    """The table of the lines of an asset. A line that is no number stays a text in that of an IntegerLookup."""
+    lines = tuple(raw.split(b"\n")) if raw else ()
+    entries: tuple[Any, ...] = lines
+    if args.class_name == "IntegerLookup":
+        numbers = [scalars.signed_digits(line.decode("utf-8", "replace")) for line in lines]
+        entries = tuple(line if number is None else number for line, number in zip(lines, numbers, strict=True))
+    pair = (entries, tuple(range(len(entries))))
+    return LookupTable(*(reversed(pair) if args.config.get("invert") is True else pair))
 
 
 def _tables_of(architecture: Architecture, checkpoint: Checkpoint) -> dict[str, LookupTable]:
