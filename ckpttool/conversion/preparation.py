@@ -354,9 +354,11 @@ def _note_function(layer: Unfilled, whole: bool, journal: Journal) -> None:
         return journal.refuse(layer.label, f"{own}; {_LIVE_MODEL}") if whole else None
     if not whole:
         formula = f", which computes {layer.computes}," if layer.computes else ""
+        formula = formula or (f", {layer.signature}," if layer.signature else "")
         need = f"the function of this {layer.class_name}{formula} in the model that the weights are for"
         return journal.need(layer.label, need, NeedKind.FUNCTION)
-    formula = f" that computes {layer.computes}" if layer.computes else ", which holds code"
+    code = ", which holds code" + (f": {layer.signature}" if layer.signature else "")
+    formula = f" that computes {layer.computes}" if layer.computes else code
     advice = f"--replace {layer.name}=package.module:function puts a function of yours in place"
     return journal.refuse(layer.label, f"a {layer.class_name} layer{formula}; {advice}")
 

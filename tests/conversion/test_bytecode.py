@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ckpttool.cli import main
 from ckpttool.conversion import Options, plan
-from ckpttool.conversion.config.bytecode import computed
+from ckpttool.conversion.config.bytecode import computed, signature
 from ckpttool.conversion.config.rewriter import Generation, rewrite
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
@@ -51,6 +51,22 @@ def test_an_expression_computes_the_same(source: str) -> None:
     output = computed([CODE["3.12"][source], None, None])
     expected = scope["f"](values.copy())
     np.testing.assert_array_equal(eval(str(output), {"x": values, "y": values}), expected)
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_signatures(python: str) -> None:
+    """Code that is more than arithmetic is told by its name, arguments and the names that it uses."""
+    code = CODE[python]
+    assert signature([code["f = lambda x: K.sqrt(x)"], None, None]) == "lambda x that uses K, sqrt"
+    scaled = [code["f = lambda x, scale: x[0] + x[1] * scale"], None, None]
+    assert signature(scaled, {"scale": 0.5}) == "lambda x, scale=0.5"
+    assert signature(scaled, {"scale": [1]}) == "lambda x, scale=..."
+    assert (
+        signature([code["f = lambda x, a=2, b=3.0: a * x + b"], [2, 3.0], None], {"b": "B"}) == "lambda x, a=2, b='B'"
+    )
+    function = next(source for source in code if source.startswith("def f(x):\n    '''"))
+    assert signature([code[function], None, None]) == "f(x)"
+    assert signature([code["f = lambda *x: x"], None, None]) is None
 
 
 SOURCES = (
@@ -220,7 +236,10 @@ def test_instructions_of_any_kind(data: st.DataObject) -> None:
 def test_any_value(value: Any, raw: bytes) -> None:
     """As a function or as its arguments raises nothing."""
     assert harmless(computed(value, value))
-    assert harmless(computed(base64.b64encode(b"\xe3" + raw).decode(), value))
+    assert signature(value, value) is None
+    code = base64.b64encode(b"\xe3" + raw).decode()
+    assert harmless(computed(code, value))
+    signature(code, value)
 
 
 @pytest.mark.parametrize("generation", [Generation.KERAS_2, Generation.KERAS_3])
@@ -233,6 +252,17 @@ def test_a_layer(generation: Generation) -> None:
     config = model(("z", {"function": function, "function_type": "lambda", "arguments": {"scale": 0.5}}))
     rewritten = rewrite(of_generation(config, generation), Journal(), Options(), Origin("2.2.4"))
     assert [unfilled.computes for unfilled in rewritten.without_function] == ["x[0] + x[1] * scale (scale=0.5)"]
+
+
+def test_a_refusal_of_code(tmp_path: Path) -> None:
+    """Says what is called how, and how to pass another function."""
+    config = model(
+        ("z", {"function": [CODE["3.11"]["f = lambda x: K.sqrt(x)"], None, None], "function_type": "lambda"})
+    )
+    (tmp_path / "model.json").write_text(json.dumps({**config, "keras_version": "2.15.0"}))
+    [refusal] = plan(FIXTURES / "keras2.15/mlp.h5", tmp_path / "new.keras", arch=tmp_path / "model.json").refusals[:1]
+    advice = "--replace z=package.module:function puts a function of yours in place"
+    assert refusal.what == f"a Lambda layer, which holds code: lambda x that uses K, sqrt; {advice}"
 
 
 def test_a_refusal(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

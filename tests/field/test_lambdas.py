@@ -38,5 +38,5 @@ def test_layers_of_one_function() -> None:
             f"block_{number}_ScaleSum": f"a Lambda layer that computes x * scale (scale={scale})"
             for number, scale in enumerate((0.17, 0.1, 0.2))
         },
-        "norm": "a Lambda layer, which holds code",
+        "norm": "a Lambda layer, which holds code: lambda t that uses K, l2_normalize",
     }

@@ -10,14 +10,15 @@ from ckpttool.paths import join_path
 
 
 class Unfilled(NamedTuple):
-    """A layer with code in the old file, for which the user passed no function: its label, name and old class, and the
-    formula of the code, where it is plain arithmetic. `masks` says that the code is that of its mask, for which Keras 3
-    takes no function from a config."""
+    """A layer with code in the old file, for which the user passed no function: its label, name and old class, the
+    formula of the code, where it is plain arithmetic, and its signature with the names that it uses, where that can be
+    read. `masks` says that the code is that of its mask, for which Keras 3 takes no function from a config."""
 
     label: str
     name: str
     class_name: str
     computes: str | None = None
+    signature: str | None = None
     masks: bool = False
 
 

@@ -18,7 +18,7 @@ from ckpttool.conversion.config import (
     toolkit_wrappers,
     whole_numbers,
 )
-from ckpttool.conversion.config.bytecode import computed
+from ckpttool.conversion.config.bytecode import computed, signature
 from ckpttool.conversion.config.call_arguments import keras3_call
 from ckpttool.conversion.config.changed_semantics import Site, with_old_meaning
 from ckpttool.conversion.config.entries import under_name
@@ -265,8 +265,8 @@ class _Rewriter:
             return lambdas.replaced(old, args, place, at.label, self.journal)
         if (name := lambdas.named_function(args)) is not None:
             return lambdas.named(old, args, name, at.label, self.journal)
-        computes = computed(args.config.get("function"), args.config.get("arguments"))
-        self.without_function.append(Unfilled(at.label, args.name, old.class_name, computes))
+        code = args.config.get("function"), args.config.get("arguments")
+        self.without_function.append(Unfilled(at.label, args.name, old.class_name, computed(*code), signature(*code)))
         return lambdas.bare(args)
 
     def unknown(self, args: Args, new: Mapping[str, Any], at: At) -> dict[str, Any]:

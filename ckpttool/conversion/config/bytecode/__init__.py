@@ -1,4 +1,5 @@
-"""The formula of a Lambda layer's stored code, where it is plain arithmetic. The code is read as data and never run."""
+"""The formula of a Lambda layer's stored code, where it is plain arithmetic, else its arguments and the names that it
+uses. The code is read as data and never run."""
 
 import base64
 from collections.abc import Mapping
@@ -9,8 +10,9 @@ from ckpttool.conversion.config.bytecode.code_objects import MAX_BYTES, Code, re
 from ckpttool.conversion.config.bytecode.instructions import VERSIONS, Version
 from ckpttool.escape import printable
 
-__all__ = ["computed", "may_take"]
+__all__ = ["computed", "may_take", "signature"]
 
+_MAX_NAMES = 8  # of others that are shown
 _CODE_OBJECT = ("c", "\xe3")  # how marshalled code begins, where it is not in base64
 
 
@@ -29,6 +31,34 @@ def computed(function: Any, arguments: Any = None) -> str | None:
     notes += ["in Python 2, whose / of integers rounds down"] if expression.rounds else []
     text = expression.text + (f" ({'; '.join(notes)})" if notes else "")
     return printable(text) if len(text) <= MAX_TEXT else None
+
+
+def signature(function: Any, arguments: Any = None) -> str | None:
+    """The name and the arguments of a function that Keras stored as code, as it is called by a layer with these
+    `arguments`, and the names that it uses; None where the code is no plain function's, or cannot be read."""
+    code, defaults = _parts(function)
+    raw = _bytes(code) if isinstance(code, str) else None
+    codes = [_read(version, raw) for version in VERSIONS] if raw else []
+    texts = {_signature(code, defaults, arguments) for code in codes if code is not None}
+    return printable(texts.pop(), MAX_TEXT) if len(texts) == 1 else None
+
+
+def _signature(code: Code, defaults: Any, arguments: Any) -> str:
+    """The signature of a function of plain Python, and the names that its code uses."""
+    names = code.variables[: code.arguments]
+    stored = defaults if isinstance(defaults, list) and len(defaults) <= len(names) else []
+    values = dict(zip(names[len(names) - len(stored) :], stored, strict=True))
+    values |= arguments if isinstance(arguments, Mapping) else {}
+    listed = ", ".join(f"{name}={_value(values[name])}" if name in values else name for name in names)
+    of = f"lambda {listed}" if code.name == "<lambda>" else f"{code.name}({listed})"
+    used = ", ".join(dict.fromkeys(code.names[:_MAX_NAMES])) + (", ..." if len(code.names) > _MAX_NAMES else "")
+    return f"{of} that uses {used}" if used else of
+
+
+def _value(value: Any) -> str:
+    """The value of an argument, as far as it is short."""
+    plain = value is None or isinstance(value, bool | str)
+    return f"{value!r:.30}" if plain else number_text(value) or "..."
 
 
 def may_take(function: Any, argument: str) -> bool:

@@ -37,12 +37,15 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """The content of a code object: variables, of which the first are the arguments, constants and instructions."""
+    """The content of a code object: variables, of which the first are the arguments, constants and instructions; the
+    name of the function, and the names of others that it uses: of what is global, and of attributes."""
 
     arguments: int
     variables: tuple[str, ...]
     constants: tuple[Value, ...]
     instructions: bytes
+    name: str = ""
+    names: tuple[str, ...] = ()
 
 
 _TYPES_3 = "NFT.ilgstuaAzZ()r"
@@ -100,7 +103,9 @@ def _checked(fields: Mapping[str, Any]) -> Code:
     plain = fields["flags"] >= 0 and not fields["flags"] & _NO_PLAIN_FUNCTION and not fields.get("kwonlyargcount")
     if not plain or not 0 < fields["stacksize"] < _LARGE_STACK:
         raise ValueError("no plain function")
-    return Code(count, variables, fields["consts"], fields["code"])
+    name = fields["name"]
+    text = name if isinstance(name, str) else name.decode("latin-1")
+    return Code(count, variables, fields["consts"], fields["code"], text, fields["names"])
 
 
 @dataclass(slots=True)
