@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from itertools import combinations
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -84,11 +85,13 @@ def boxes_in_the_way(picture: Picture, graph: ModelGraph) -> list[int]:
     return touched
 
 
-@given(graphs())
-def test_any_graph_has_a_picture(graph: ModelGraph) -> None:
+@given(graphs(), st.sampled_from([2, rows_module._WIDE]))
+def test_any_graph_has_a_picture(graph: ModelGraph, wide: int) -> None:
     """Each layer has one box and each pair of connected layers one line or loop; boxes of one model do not overlap,
-    models are around their layers, no line runs over a box, and everything is on the picture."""
-    picture = picture_of(graph, WIDTH, HEIGHT)
+    models are around their layers, no line runs over a box, and everything is on the picture, also where rows of more
+    than two are wide."""
+    with mock.patch.multiple(rows_module, _WIDE=wide, _NARROW=wide):
+        picture = picture_of(graph, WIDTH, HEIGHT)
     assert set(picture.boxes) == set(range(len(graph.layers)))
     pairs = {(connection.source, connection.target) for connection in graph.connections}
     drawn = [arrow for arrow in (*picture.loops, *(line.arrow for line in picture.lines)) if arrow]
@@ -102,10 +105,11 @@ def test_any_graph_has_a_picture(graph: ModelGraph) -> None:
     assert boxes_in_the_way(picture, graph) == []
 
 
-@given(graphs())
-def test_lines_begin_and_end_at_their_boxes(graph: ModelGraph) -> None:
+@given(graphs(), st.sampled_from([2, rows_module._WIDE]))
+def test_lines_begin_and_end_at_their_boxes(graph: ModelGraph, wide: int) -> None:
     """A line leads from the edge of one box to the edge of another, down, unless a circle has to be closed."""
-    picture = picture_of(graph, WIDTH, HEIGHT)
+    with mock.patch.multiple(rows_module, _WIDE=wide, _NARROW=wide):
+        picture = picture_of(graph, WIDTH, HEIGHT)
     for line in picture.lines:
         if line.arrow is None:
             continue
@@ -126,6 +130,30 @@ def test_circles_alone_lead_upward() -> None:
     assert len({box.x for box in straight.boxes.values()}) == 1
     circle = picture_of(ModelGraph("", "m", "m", chain(5), (*chained, Connection(4, 0))), WIDTH, HEIGHT)
     assert sum(line.upward for line in circle.lines) == 1
+
+
+def _fan(count: int, length: int) -> ModelGraph:
+    """A layer that begins `count` branches of `length` layers, which another joins."""
+    last = count * length + 1
+    edges = [Connection(0, at) for at in range(1, count + 1)]
+    edges += [Connection(at, at + count) for at in range(1, last - count)]
+    edges += [Connection(at, last) for at in range(last - count, last)]
+    return ModelGraph("", "m", "m", chain(last + 1), tuple(edges))
+
+
+def test_wide_rows_become_several() -> None:
+    """A row of forty layers between two becomes rows of eight in the order of the layers, so that the picture is half
+    as wide; branches of several layers keep their rows, as these would not become narrower."""
+    graph = _fan(40, 1)
+    picture = picture_of(graph, WIDTH, HEIGHT)
+    tops = [picture.boxes[at].y for at in range(1, 41)]
+    assert tops == sorted(tops)
+    assert list(Counter(tops).values()) == [8] * 5
+    assert picture.width < 40 * WIDTH / 1.8
+    assert boxes_in_the_way(picture, graph) == []
+    assert len({picture_of(_fan(12, 1), WIDTH, HEIGHT).boxes[at].y for at in range(1, 13)}) == 1
+    branches = picture_of(_fan(20, 2), WIDTH, HEIGHT)
+    assert len({branches.boxes[at].y for at in range(1, 41)}) == 2
 
 
 def test_a_skip_connection_is_straight() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -9,6 +10,9 @@ from itertools import pairwise
 from ckpttool.errors import UnsupportedError
 
 MAX_BENDS = 100_000
+_WIDE = 12  # nodes in a row that stays one
+_NARROW = 8  # nodes in each of the rows that a wider one becomes
+_MAX_PARTS = 8
 
 
 @dataclass(slots=True)
@@ -39,7 +43,7 @@ def rows_of(size: int, edges: Sequence[tuple[int, int]], first: frozenset[int], 
     """
     order, backward = _order(size, edges)
     down = [edge[::-1] if at in backward else edge for at, edge in enumerate(edges)]
-    row_of = _longest_paths(order, down, first, last)
+    row_of = _wrapped(_longest_paths(order, down, first, last), down, first | last)
     rows: list[list[int]] = [[] for _ in range(max(row_of, default=-1) + 1)]
     for node in range(size):
         rows[row_of[node]].append(node)
@@ -102,6 +106,28 @@ def _longest_paths(
     for node in last:
         row_of[node] = bottom
     return row_of
+
+
+def _wrapped(row_of: Sequence[int], edges: Sequence[tuple[int, int]], ends: frozenset[int]) -> list[int]:
+    """The row of each node, where a wide row, as below a layer that many others take, becomes several.
+
+    Left as they are rows with `ends`, and those of columns, whose nodes have edges that go straight down: these would
+    not be narrower. An edge past a row takes an eighth of the width of a node, so that more rows would not help either.
+    """
+    upper, lower = Counter(edge[0] for edge in edges), Counter(edge[1] for edge in edges)
+    straight = [edge for edge in edges if upper[edge[0]] == lower[edge[1]] == 1]
+    unchanged = ends.union(node for edge in straight for node in edge)
+    nodes: list[list[int]] = [[] for _ in range(max(row_of, default=-1) + 1)]
+    for node, row in enumerate(row_of):
+        nodes[row].append(node)
+    wrapped, row = list(row_of), 0
+    for listed in nodes:
+        is_wide = len(listed) > _WIDE and unchanged.isdisjoint(listed)
+        count = min(-(-len(listed) // _NARROW), _MAX_PARTS) if is_wide else 1
+        for at, node in enumerate(listed):
+            wrapped[node] = row + at * count // len(listed)
+        row += count
+    return wrapped
 
 
 def _chain(rows: Rows, upper: int, lower: int) -> list[int]:
