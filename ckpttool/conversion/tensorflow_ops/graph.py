@@ -81,7 +81,8 @@ class Operations:
         result = self.results[key]
         if not isinstance(result, Tensor):
             return result
-        return replace(result, output=result.output + tensor.output, dtype=self.dtypes.of(tensor))
+        output, shape = result.output + tensor.output, tensor.shape
+        return replace(result, output=output, dtype=self.dtypes.of(tensor), shape=shape)
 
     def _add_nodes(self, name: str, nodes: tuple[Node, ...], result: Result) -> Any:
         """The result of a call of `name`, after its nodes were added to `layers`.

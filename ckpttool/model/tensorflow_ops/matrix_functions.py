@@ -1,4 +1,4 @@
-"""TensorFlow functions of vectors and matrices: norms, diagonals, triangles, equations.
+"""TensorFlow functions of vectors and matrices: norms, diagonals, triangles, equations, products.
 
 Each takes an emitter and the arguments under TensorFlow's names, and returns the output. Sources:
 tensorflow/python/ops/linalg_ops.py and array_ops.py of 2.15 for the functions, keras/src/ops of 3.15 for their
@@ -8,9 +8,9 @@ replacements.
 import math
 from typing import Any
 
-from ckpttool.model.tensorflow_ops.emitter import Emitter, NoEquivalent, Result
+from ckpttool.model.tensorflow_ops.emitter import Emitter, NoEquivalent, Result, typed
 from ckpttool.model.tensorflow_ops.integers import check_floats
-from ckpttool.model.tensorflow_ops.shape_functions import static
+from ckpttool.model.tensorflow_ops.shape_functions import dtype_of, is_tensor, rank_of, static
 
 
 def norm(
@@ -63,3 +63,30 @@ def diag_part(
 ) -> Result:
     """A diagonal of matrices."""
     return e.op("numpy.Diagonal", input, offset=static(k, "the diagonal"), axis1=-2, axis2=-1)
+
+
+def tensordot(e: Emitter, a: Any, b: Any, axes: Any, name: Any = None) -> Result:
+    """The sums of products along axes of two tensors: of lists of axes, which are moved to the end of the first and the
+    beginning of the second, Keras 3 has the shape wrong where the batch is open (`Tensordot.compute_output_spec`,
+    keras/src/ops/numpy.py, 3.15)."""
+    axes, dtype = static(axes, "the axes"), dtype_of(a, b)
+    if isinstance(axes, list):
+        first, second = (axis if isinstance(axis, list) else [axis] for axis in axes)
+        a, b, axes = _moved(e, a, first, last=True), _moved(e, b, second, last=False), len(first)
+    return e.op("numpy.Tensordot", typed(a, dtype), typed(b, dtype), axes=axes)
+
+
+def _moved(e: Emitter, x: Any, axes: list[int], last: bool) -> Any:
+    """A tensor or a list of numbers with some axes at its end or beginning. Raises NoEquivalent."""
+    import numpy as np
+
+    array = None if is_tensor(x) else np.array(x)
+    count = array.ndim if array is not None else rank_of(x)
+    if count is None:
+        raise NoEquivalent("axes of a tensor whose number of axes is not known")
+    moved = [axis % count for axis in axes]
+    others = [axis for axis in range(count) if axis not in moved]
+    order = [*others, *moved] if last else [*moved, *others]
+    if order == sorted(order):
+        return x
+    return e.op("numpy.Transpose", x, axes=order) if array is None else np.transpose(array, order).tolist()

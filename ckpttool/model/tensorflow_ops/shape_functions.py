@@ -4,6 +4,7 @@ Each takes an emitter and the arguments under TensorFlow's names, and returns th
 of 2.15 for the functions, keras/src/ops of 3.15 for their replacements.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -182,10 +183,62 @@ def gather(
     e: Emitter, params: Any, indices: Any, validate_indices: Any = None, axis: Any = None, batch_dims: Any = 0,
     name: Any = None,
 ) -> Result:  # fmt: skip
-    """Slices at indices along one axis."""
+    """Slices at indices along one axis, with `batch_dims` for each example its own."""
     if batch_dims:
-        raise NoEquivalent("batch_dims other than 0")
+        return _gather_in_batch(e, params, indices, static(axis, "the axis"), batch_dims)
     return e.op("numpy.Take", params, indices, axis=static(axis, "the axis") or 0)
+
+
+def _gather_in_batch(e: Emitter, params: Any, indices: Any, axis: Any, batch_dims: Any) -> Result:
+    """Slices at indices of each example, along the first axis behind those of the batch: one slice or a row of them."""
+    if not is_integer(batch_dims) or None in (rank_of(params), rank_of(indices)):
+        raise NoEquivalent("batch_dims of tensors whose number of axes is not known")
+    count, more = rank_of(params) or 0, (rank_of(indices) or 0) - batch_dims
+    axis = batch_dims if axis is None else axis + count if axis < 0 else axis
+    if batch_dims < 0 or axis != batch_dims or more not in (0, 1):
+        raise NoEquivalent("batch_dims with indices of several axes, or along another axis")
+    for at in [axis] * (1 - more) + [-1] * (count - axis - 1):
+        indices = e.op("numpy.ExpandDims", indices, axis=at)
+    gathered = e.op("numpy.TakeAlongAxis", params, indices, axis=axis)
+    return gathered if more else e.op("numpy.Squeeze", gathered, axis=axis)
+
+
+def rank_of(tensor: Any) -> int | None:
+    """The number of axes of a tensor, None where it is not known."""
+    return len(tensor.shape) if isinstance(tensor, Tensor) and tensor.shape is not None else None
+
+
+def rank(e: Emitter, input: Any, name: Any = None) -> Result:
+    """The number of axes."""
+    count = rank_of(input)
+    if count is None:
+        raise NoEquivalent("the number of axes, which is not known")
+    return Sizes((count,), alone=True)
+
+
+def size(e: Emitter, input: Any, name: Any = None, out_type: Any = None) -> Result:
+    """The number of values."""
+    if rank_of(input) is None:
+        raise NoEquivalent("the size of a tensor whose number of axes is not known")
+    return Sizes((None if None in input.shape else math.prod(input.shape),), alone=True)
+
+
+def broadcast_to(e: Emitter, input: Any, shape: Any, name: Any = None) -> Result:
+    """A tensor broadcast to a shape, of which the size of the batch stays as it is."""
+    sizes = target_sizes(shape)
+    if None not in sizes:
+        return e.op("numpy.BroadcastTo", input, shape=sizes)
+    if sizes.count(None) != 1 or rank_of(input) != len(sizes) or input.shape[0] is not None or sizes[0] is not None:
+        raise NoEquivalent("the shape depends on the size of a batch")
+    repeats = [1, *(_repeats(old, new) for old, new in zip(input.shape[1:], sizes[1:], strict=True))]
+    return e.op("numpy.Tile", input, repeats=repeats)
+
+
+def _repeats(old: int | None, new: int | None) -> int:
+    """The number of times that an axis is repeated. Raises NoEquivalent."""
+    if old != new and old != 1:
+        raise NoEquivalent("an axis whose size does not fit the shape")
+    return 1 if old == new else new or 0
 
 
 def size_arithmetic(name: str, x: Any, y: Any) -> Sizes | Number | None:

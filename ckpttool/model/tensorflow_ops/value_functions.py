@@ -8,7 +8,7 @@ from typing import Any
 
 from ckpttool.io import scalars
 from ckpttool.model.tensorflow_ops.emitter import Emitter, NoEquivalent, Number, Result, Sizes, typed
-from ckpttool.model.tensorflow_ops.integers import check_floats
+from ckpttool.model.tensorflow_ops.integers import check_floats, is_whole
 from ckpttool.model.tensorflow_ops.shape_functions import Function, dtype_of, getitem, is_tensor, static
 
 
@@ -144,6 +144,21 @@ def sort(e: Emitter, values: Any, axis: Any = -1, direction: Any = "ASCENDING", 
         raise NoEquivalent("another order")
     ordered = e.op("numpy.Sort", values, axis=static(axis, "the axis"))
     return ordered if direction == "ASCENDING" else e.op("numpy.Flip", ordered, axis=static(axis, "the axis"))
+
+
+def argsort(
+    e: Emitter, values: Any, axis: Any = -1, direction: Any = "ASCENDING", stable: Any = False, name: Any = None
+) -> Result:
+    """The indices that sort values, of equal ones the first before the others (`_argsort`,
+    tensorflow/python/ops/sort_ops.py, 2.15)."""
+    if direction not in ("ASCENDING", "DESCENDING"):
+        raise NoEquivalent("another order")
+    if direction == "DESCENDING":
+        if is_whole(dtype_of(values)):
+            raise NoEquivalent("the descending order of whole numbers")
+        check_floats(e, values, "the descending order")
+        values = e.op("numpy.Negative", values)
+    return e.op("numpy.Argsort", values, axis=static(axis, "the axis"))
 
 
 def patches(e: Emitter, images: Any, sizes: Any, strides: Any, rates: Any, padding: str, name: Any = None) -> Result:
@@ -300,6 +315,29 @@ def conv2d(
     )  # fmt: skip
 
 
+def depthwise_conv2d(
+    e: Emitter, input: Any, filter: Any, strides: Any, padding: Any, rate: Any = None, name: Any = None,
+    data_format: Any = "NHWC", dilations: Any = None,
+) -> Result:  # fmt: skip
+    """Convolution of each channel with kernels of its own in the graph."""
+    if not isinstance(padding, str) or data_format not in (None, "NHWC", "NCHW"):
+        raise NoEquivalent("explicit padding, or another data_format")
+    first, dilation = data_format == "NCHW", rate if dilations is None else dilations
+    return e.op(
+        "nn.DepthwiseConv", input, filter, strides=_alike(strides, first), padding=padding.lower(),
+        data_format="channels_first" if first else "channels_last", dilation_rate=_alike(dilation, first),
+    )  # fmt: skip
+
+
+def _alike(value: Any, first: bool) -> Any:
+    """The size for all spatial axes. Raises NoEquivalent where they differ, as Keras 3 adds a list to a tuple then
+    (`depthwise_conv`, keras/src/backend/tensorflow/nn.py, 3.15)."""
+    sizes = _spatial(value, first) or 1
+    if isinstance(sizes, list) and len(set(sizes)) != 1:
+        raise NoEquivalent("strides or dilations that differ by axis")
+    return sizes[0] if isinstance(sizes, list) else sizes
+
+
 def fill(e: Emitter, dims: Any, value: Any, name: Any = None, layout: Any = None) -> Result:
     """A tensor of one value."""
     return e.op("numpy.Full", value, shape=static(dims, "the shape"))
@@ -314,11 +352,6 @@ def moments(e: Emitter, x: Any, axes: Any, shift: Any = None, keepdims: bool = F
 def repeat(e: Emitter, input: Any, repeats: Any, axis: Any = None, name: Any = None) -> Result:
     """Every element several times."""
     return e.op("numpy.Repeat", input, repeats=static(repeats, "the number of times"), axis=axis)
-
-
-def broadcast_to(e: Emitter, input: Any, shape: Any, name: Any = None) -> Result:
-    """A tensor broadcast to a shape."""
-    return e.op("numpy.BroadcastTo", input, shape=static(shape, "the shape"))
 
 
 def leaky_relu(e: Emitter, features: Any, alpha: Any = 0.2, name: Any = None) -> Result:

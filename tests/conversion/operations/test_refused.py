@@ -33,7 +33,13 @@ def outcome(function: str, *args: Any, **kwargs: Any) -> tuple[Any, list[str]]:
         ("math.pow", {"x": Number(6.0, "float32"), "y": 0.5}, "arithmetic with a shape"),
         ("clip_by_value", {"clip_value_min": 0.0, "clip_value_max": Number(6.0, "float32")}, "arithmetic with a shape"),
         ("cast", {"x": Number(6.0, "float32"), "dtype": "bool"}, "as bool"),
+        ("gather", {"indices": X, "batch_dims": 1}, "several axes"),
         ("sort", {"direction": "SIDEWAYS"}, "another order"),
+        ("argsort", {"direction": "SIDEWAYS"}, "another order"),
+        ("broadcast_to", {"shape": Sizes((None, 3, 4, 6))}, "size of a batch"),
+        ("broadcast_to", {"shape": Sizes((None, 3, 6))}, "does not fit"),
+        ("tensordot", {"b": Tensor("n", 0, 0, None), "axes": [1, 0]}, "number of axes is not known"),
+        ("nn.depthwise_conv2d", {"filter": [[[[1.0]]]], "strides": [1, 1, 2, 1], "padding": "SAME"}, "differ by axis"),
         ("linalg.band_part", {"num_lower": 1, "num_upper": 1}, "two ends"),
         (
             "image.extract_patches",
@@ -71,3 +77,10 @@ def test_a_config_may_hold_anything() -> None:
         "TensorFlow's einsum: the config does not have the tensors of the call, so that Keras 2 does"
     )
     assert "--arch package.module:function" in reason
+
+
+def test_the_descending_order_of_whole_numbers() -> None:
+    """It is refused, as the smallest one has no negative."""
+    call, refused = outcome("argsort", Tensor("i", 0, 0, (None, 4), dtype="int32"), direction="DESCENDING")
+    assert call is None
+    assert "whole numbers" in refused[0]
