@@ -11,14 +11,22 @@ from typing import Any
 
 from ckpttool.dangers import callables, code, paths, tensorflow_calls
 from ckpttool.dangers.danger import Danger, Kind
-from ckpttool.dangers.walk import walk
+from ckpttool.dangers.walk import Node, walk
 
-__all__ = ["JUDGES", "Danger", "Kind", "dangers_in"]
+__all__ = ["Danger", "Kind", "dangers_in", "dangers_of_node"]
 
-JUDGES = (*code.JUDGES, *callables.JUDGES, *tensorflow_calls.JUDGES, *paths.JUDGES)
-"""The functions that yield the dangers of one object of a config, without those of the objects within it."""
+_JUDGES = (*code.JUDGES, *callables.JUDGES, *tensorflow_calls.JUDGES, *paths.JUDGES)  # of objects
 
 
 def dangers_in(config: Any, name: str = "config") -> Iterator[Danger]:
     """All dangers in a config, however deep; `name` is the first part of their places."""
-    return (danger for node in walk(config, name) for judge in JUDGES for danger in judge(node))
+    return (danger for node in walk(config, name) for danger in dangers_of_node(node))
+
+
+def dangers_of_node(node: Node) -> Iterator[Danger]:
+    """The dangers of one object or list of a config, without those of the objects within it."""
+    if isinstance(node.value, list):
+        yield from code.code_list(node)
+    else:
+        for judge in _JUDGES:
+            yield from judge(node)

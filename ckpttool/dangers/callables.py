@@ -18,9 +18,9 @@ def objects(node: Node) -> Iterator[Danger]:
     """Dangers of objects and functions as Keras 2.12 and later write them, and of objects as all earlier versions
     did."""
     value = node.value
-    if not isinstance(value, Mapping) or not isinstance(value.get("class_name"), str):
+    class_name, module = value.get("class_name"), value.get("module")
+    if not isinstance(class_name, str):
         return
-    class_name, module = value["class_name"], value.get("module")
     module = module if isinstance(module, str) else None
     if class_name == "function":
         yield from _function(node, module, value.get("config"), value.get("registered_name"))
@@ -41,15 +41,16 @@ def _function(node: Node, module: str | None, name: Any, registered: Any) -> Ite
 
 
 def _class(node: Node, module: str | None, class_name: str, value: Mapping[str, Any]) -> Iterator[Danger]:
-    registered = value.get("registered_name")
+    registered: Any = value.get("registered_name")
     config = value.get("config")
     if is_hub_layer(class_name) and isinstance(config, Mapping) and isinstance(config.get("handle"), str):
         yield Danger(Kind.SAVED_MODEL, node.place, f"names {class_name[:_SHOWN]} of {config['handle'][:_SHOWN]!r}")
         return
     standing = class_standing(module, class_name, registered)
-    yield from dangers_of(node.place, module, class_name, standing)
-    if standing is Standing.KNOWN and module is not None:
-        yield from _disguises(node.place, class_name, registered)
+    if standing is not Standing.KNOWN or class_name in _LOADERS:
+        yield from dangers_of(node.place, module, class_name, standing)
+    if standing is Standing.KNOWN and module is not None and _is_disguise(registered, class_name):
+        yield Danger(Kind.DISGUISED, node.place, f"{class_name}, registered as {registered[:_SHOWN]}")
     elif standing is Standing.FOREIGN and isinstance(registered, str) and _is_other(registered, class_name):
         other = class_standing(module, registered, registered)
         yield from dangers_of(node.place, module, registered, other if other is Standing.UNSAFE else Standing.KNOWN)
@@ -73,20 +74,18 @@ def dangers_of(place: str, module: str | None, name: str, standing: Standing) ->
         yield Danger(Kind.CUSTOM_OBJECT, place, called)
 
 
-def _disguises(place: str, class_name: str, registered: Any) -> Iterator[Danger]:
-    """The danger of a `registered_name` that differs from the name of Keras's own class; Keras leaves it out or equal
+def _is_disguise(registered: Any, class_name: str) -> bool:
+    """Whether a `registered_name` differs from the name of Keras's own class; Keras leaves it out or equal
     (`_assert_no_registered_name_for_builtin`, keras/src/saving/serialization_lib.py, 3.15)."""
-    if isinstance(registered, str) and registered not in ("", class_name) and not is_old_optimizer(registered):
-        yield Danger(Kind.DISGUISED, place, f"{class_name}, registered as {registered[:_SHOWN]}")
+    return isinstance(registered, str) and registered not in ("", class_name) and not is_old_optimizer(registered)
 
 
 def old_functions(node: Node) -> Iterator[Danger]:
     """Dangers of functions as Lambda layers of Keras 1 and 2 name them: `function`, `function_type`, `module`."""
     value = node.value
-    if not isinstance(value, Mapping):
-        return
-    for key, name in value.items():
-        if isinstance(name, str) and value.get(f"{key}_type") == "function":
+    for type_key, kind in value.items():
+        key = type_key.removesuffix("_type")
+        if kind == "function" and key != type_key and isinstance(name := value.get(key), str):
             module = value.get(f"{key}_module", value.get("module"))
             module = module if isinstance(module, str) else None
             yield from dangers_of(node.at(key), module, name, function_standing(module, name))

@@ -1,7 +1,7 @@
 """Code and pickles inside a config. They are reported, never decoded or judged: nobody can vet bytecode."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from ckpttool.dangers.danger import Danger, Kind
@@ -10,20 +10,20 @@ from ckpttool.dangers.walk import Node
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{32,}=*")
 
 
-def code(node: Node) -> Iterator[Danger]:
-    """Functions stored as code: `__lambda__` of Keras 3, code or (code, defaults, closure) before."""
-    value = node.value
-    if _is_code_list(value) and not node.is_within("__lambda__"):
+def code_list(node: Node) -> Iterator[Danger]:
+    """A function stored as a list of code, defaults and closure."""
+    if _is_code_list(node.value) and not node.is_within("__lambda__"):
         yield Danger(Kind.LAMBDA_CODE, node.place, "a list of bytecode, defaults and closure, as Keras 1 and 2 write")
-    if not isinstance(value, Mapping):
-        return
-    if value.get("class_name") == "__lambda__":
+
+
+def code(node: Node) -> Iterator[Danger]:
+    """Functions stored as code in one object: a `__lambda__` of Keras 3, code alone before."""
+    if node.value.get("class_name") == "__lambda__":
         yield Danger(Kind.LAMBDA_CODE, node.place, "a __lambda__, as Keras 3 writes")
-    for key in value:
-        stored = value.get(key.removesuffix("_type"))
-        if value[key] == "lambda" and _is_bytecode(stored):
-            place = node.at(key.removesuffix("_type"))
-            yield Danger(Kind.LAMBDA_CODE, place, "bytecode, as Keras 1 and 2 write")
+    for type_key, kind in node.value.items():
+        key = type_key.removesuffix("_type")
+        if kind == "lambda" and _is_bytecode(node.value.get(key)):
+            yield Danger(Kind.LAMBDA_CODE, node.at(key), "bytecode, as Keras 1 and 2 write")
 
 
 def _is_bytecode(stored: Any) -> bool:
@@ -39,12 +39,11 @@ def _is_code_list(value: Any) -> bool:
 
 
 def pickles(node: Node) -> Iterator[Danger]:
-    """Pickles in a config, and bytes that may be one."""
-    if not isinstance(node.value, Mapping):
-        return
-    if "TorchModuleWrapper" in (node.value.get("class_name"), node.value.get("config")):
+    """Pickles in one object of a config, and bytes that may be one."""
+    class_name, config = node.value.get("class_name"), node.value.get("config")
+    if "TorchModuleWrapper" in (class_name, config):
         yield Danger(Kind.TORCH_MODULE, node.place, "a TorchModuleWrapper")
-    if node.value.get("class_name") == "__bytes__" and not node.is_within("TorchModuleWrapper"):
+    if class_name == "__bytes__" and not node.is_within("TorchModuleWrapper"):
         yield Danger(Kind.BYTES, node.place, "bytes")
 
 

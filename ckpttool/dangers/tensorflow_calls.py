@@ -7,7 +7,7 @@ exports. So only functions that compute and do nothing else pass.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -64,22 +64,20 @@ def _table() -> dict[str, Any]:
 
 def calls(node: Node) -> Iterator[Danger]:
     """Dangers of a layer's calls of TensorFlow: those that are not known to compute only."""
-    value = node.value
-    config = value.get("config") if isinstance(value, Mapping) else None
-    if not isinstance(config, Mapping):
+    config = node.value.get("config")
+    if not isinstance(config, dict):
         return
-    place = f"{node.place}.config"
-    match value.get("class_name"):
+    match node.value.get("class_name"):
         case "TFOpLambda" | "SlicingOpLambda":
-            yield from _function(f"{place}.function", config.get("function"))
+            yield from _function(f"{node.place}.config.function", config.get("function"))
         case "TensorFlowOpLayer":
-            yield from _node(f"{place}.node_def", config.get("node_def"))
+            yield from _node(f"{node.place}.config.node_def", config.get("node_def"))
         case "ClassMethod":
-            yield from _method(place, config.get("cls_symbol"), config.get("method_name"))
+            yield from _method(f"{node.place}.config", config.get("cls_symbol"), config.get("method_name"))
         case "InstanceMethod":
-            yield from _attribute(f"{place}.attr_name", config.get("attr_name"), _METHODS)
+            yield from _attribute(f"{node.place}.config.attr_name", config.get("attr_name"), _METHODS)
         case "InstanceProperty":
-            yield from _attribute(f"{place}.attr_name", config.get("attr_name"), _PROPERTIES)
+            yield from _attribute(f"{node.place}.config.attr_name", config.get("attr_name"), _PROPERTIES)
 
 
 def _function(place: str, name: Any) -> Iterator[Danger]:

@@ -1,11 +1,13 @@
 """Walk over every object in a config, however deep, with its place; texts that are JSON are parsed and walked too."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ckpttool.errors import CorruptFileError, UnsafeFileError
 from ckpttool.io import json_text
 
+_HOLDERS = (dict, list)
+JSON_STARTS = ("{", "[", " ", "\n")  # how a text begins that may be JSON
 _SHOWN_PARTS = 12
 _SHOWN_CHARS = 60
 
@@ -13,7 +15,7 @@ _SHOWN_CHARS = 60
 class Node(NamedTuple):
     """An object or a list in a config: its value, its key, and its parent."""
 
-    value: Any
+    value: Any  # a dict or a list
     key: str | int
     parent: "Node | None"
 
@@ -39,21 +41,21 @@ class Node(NamedTuple):
         """The path of the value under a key of this node."""
         return f"{self.place}.{key[:_SHOWN_CHARS]}"
 
-    def children(self) -> Iterator[tuple[str | int, Any]]:
+    def children(self) -> Iterable[tuple[str | int, Any]]:
         """The values in the node, by key or number."""
-        return iter(self.value.items()) if isinstance(self.value, Mapping) else iter(enumerate(self.value))
+        return self.value.items() if isinstance(self.value, dict) else enumerate(self.value)
 
 
 def walk(value: Any, name: str) -> Iterator[Node]:
     """All objects and lists in a value, in no order that matters; without recursion, so that depth costs nothing."""
-    stack = [Node(value, name, None)] if isinstance(value, dict | list) else []
+    stack = [Node(value, name, None)] if isinstance(value, _HOLDERS) else []
     while stack:
         node = stack.pop()
         yield node
         for key, child in node.children():
-            if isinstance(child, str):
+            if isinstance(child, str) and child.startswith(JSON_STARTS):
                 child = _parsed(child)
-            if isinstance(child, dict | list):
+            if isinstance(child, _HOLDERS):
                 stack.append(Node(child, key, node))
 
 
@@ -65,9 +67,9 @@ def _parsed(text: str) -> Any:
 
 
 def json_in(text: str) -> Any:
-    """The object or list that a text of JSON holds, None for any other text. Raises UnsafeFileError where it is too
-    deep."""
-    if not text.startswith(("{", "[", " ", "\n")) or ('"' not in text and len(text) < json_text.MAX_DEPTH):
+    """The object or list that a text with a start of JSON holds, None where it is none. Raises UnsafeFileError where it
+    is too deep."""
+    if '"' not in text and len(text) < json_text.MAX_DEPTH:
         return None
     try:
         return json_text.parse(text, "a text in a config").value

@@ -12,7 +12,7 @@ from ckpttool.checks.safety.members import config_in
 from ckpttool.checks.safety.paths import PATH_IN_CONFIG, VOCABULARY_PATH
 from ckpttool.checks.safety.saved_layers import SavedLayers
 from ckpttool.checks.subject import Subject
-from ckpttool.dangers import JUDGES, Kind
+from ckpttool.dangers import Kind, dangers_of_node
 from ckpttool.dangers.walk import walk
 
 _BY_KIND: dict[Kind, Rule] = {
@@ -74,10 +74,9 @@ def _saved_layers(subject: Subject) -> SavedLayers | None:
 
 def _findings_in(value: Any, name: str, layers: SavedLayers | None) -> Iterator[Finding]:
     for node in walk(value, name):
-        for judge in JUDGES:
-            for danger in judge(node):
-                if danger.kind is not Kind.OPENED_FILE or layers is None or not layers.makes_elsewhere(node):
-                    yield Finding(_BY_KIND[danger.kind], danger.place, danger.detail)
+        for danger in dangers_of_node(node):
+            if danger.kind is not Kind.OPENED_FILE or layers is None or not layers.makes_elsewhere(node):
+                yield Finding(_BY_KIND[danger.kind], danger.place, danger.detail)
         for measure in sizes.JUDGES:
             yield from measure(node)
 

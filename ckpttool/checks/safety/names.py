@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.checks.limits import cap_findings
@@ -78,8 +78,13 @@ def _findings_in_names(checkpoint: Checkpoint) -> Iterator[Finding]:
         if name in seen:
             continue
         seen.add(name)
-        if not _PLAIN.fullmatch(name) or len(name) > MAX_LENGTH or ".." in name:
+        if not _is_plain(name):
             yield from _findings_in_name(place, name)
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a name is like nearly all names, which nothing is wrong with."""
+    return bool(_PLAIN.fullmatch(name)) and len(name) <= MAX_LENGTH and ".." not in name
 
 
 def _findings_in_name(place: str, name: str) -> Iterator[Finding]:
@@ -133,7 +138,7 @@ def _script(char: str) -> str:
 
 
 def _all_names(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
-    """Every name, with the place at which to report it."""
+    """Every name with the place at which to report it; of those in the config, the plain ones are left out."""
     for weight in checkpoint.values():
         for name in (weight.path, weight.layer, weight.part, weight.name):
             if name:
@@ -146,10 +151,11 @@ def _all_names(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
         texts = {"keras_version": producer.keras_version, "backend": producer.backend}
         yield from ((key, text) for key, text in texts.items() if text)
     for node in walk(checkpoint.config, "config"):
-        if isinstance(node.value, Mapping):
+        if isinstance(node.value, dict):
             for key in ("name", "custom_name"):
-                if isinstance(node.value.get(key), str):
-                    yield node.at(key), node.value[key]
+                name = node.value.get(key)
+                if isinstance(name, str) and not _is_plain(name):  # to put its place together takes longer
+                    yield node.at(key), name
 
 
 CHECKS = (names,)

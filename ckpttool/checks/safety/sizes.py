@@ -3,7 +3,7 @@
 import re
 import struct
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from math import prod
 
 from ckpttool.checkpoint import Checkpoint, Section, Weight
@@ -11,7 +11,7 @@ from ckpttool.checks.limits import cap_findings
 from ckpttool.checks.rule import Finding, Rule, Severity
 from ckpttool.checks.safety.refusals import BOMB
 from ckpttool.checks.subject import Subject
-from ckpttool.dangers.walk import Node, json_in
+from ckpttool.dangers.walk import JSON_STARTS, Node, json_in
 from ckpttool.errors import CheckpointError, UnsafeFileError
 from ckpttool.io import dtypes
 from ckpttool.model.spec import SpecSlot, spec_of
@@ -62,10 +62,10 @@ def _bytes_of(slot: SpecSlot) -> int:
 def arrays(node: Node) -> Iterator[Finding]:
     """The arrays in a config whose dtype has a shape in it: `(1000000,)f8` makes a million numbers of each."""
     value = node.value
-    if not isinstance(value, Mapping) or value.get("class_name") not in ("__numpy__", "__tensor__"):
+    if not isinstance(value, dict) or value.get("class_name") not in ("__numpy__", "__tensor__"):
         return
     config = value.get("config")
-    dtype = config.get("dtype") if isinstance(config, Mapping) else None
+    dtype = config.get("dtype") if isinstance(config, dict) else None
     if dtype is not None and not (isinstance(dtype, str) and _PLAIN_DTYPE.fullmatch(dtype)):
         yield Finding(CONFIG_BOMB, node.place, f"an array of dtype {str(dtype)[:60]!r}")
 
@@ -73,7 +73,7 @@ def arrays(node: Node) -> Iterator[Finding]:
 def texts(node: Node) -> Iterator[Finding]:
     """The texts in a config that are JSON of absurd depth or size."""
     for key, child in node.children():
-        if isinstance(child, str):
+        if isinstance(child, str) and child.startswith(JSON_STARTS):
             try:
                 json_in(child)
             except UnsafeFileError as error:
