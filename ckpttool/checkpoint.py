@@ -310,6 +310,12 @@ class Checkpoint(Displayed, Mapping[str, Weight]):
             )
             raise error.at(path=str(self.path))
 
+    def require_intact(self) -> None:
+        """Raise CorruptFileError where the bytes of all weights together are not those that were saved. They are read
+        once, and only where the file has a checksum that was not compared when it was opened."""
+        if self.check_bytes is not None:
+            self.facts.once("intact", self.check_bytes)
+
     def _missing(self, path: str) -> WeightNotFoundError:
         import difflib
 

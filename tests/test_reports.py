@@ -8,6 +8,7 @@ import pytest
 
 import ckpttool
 from ckpttool import formats
+from ckpttool.formats.archive import Archive
 from tests.render.test_html import Page
 from tests.samples import FIXTURES
 
@@ -68,6 +69,20 @@ def test_a_file_is_opened_once(name: str, monkeypatch: pytest.MonkeyPatch) -> No
     report = ckpttool.report(FIXTURES / name)
     assert (report.conversion is None) == name.startswith("keras3")
     assert opened == [str(FIXTURES / name)]
+
+
+def test_large_weights_are_compared_with_their_checksum_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The listing and the check of a report share one pass over the member that is not compared on opening."""
+    compared, plain = list[str](), Archive.check
+
+    def noted(archive: Archive, member: Any) -> None:
+        compared.append(member.name)
+        plain(archive, member)
+
+    monkeypatch.setattr("ckpttool.formats.keras_zip.CHECKED_AT_ONCE", 0)
+    monkeypatch.setattr(Archive, "check", noted)
+    ckpttool.report(FIXTURES / "keras3/mlp.keras")
+    assert compared == ["model.weights.h5"]
 
 
 def test_what_is_not_known_is_said(run: Callable[..., Any]) -> None:

@@ -62,8 +62,7 @@ def diff(a: Checkpoint, b: Checkpoint, scope: Scope = Scope(), progress: Progres
     """
     for side in (a, b):
         side.require_one_view()
-        if side.check_bytes is not None:
-            side.check_bytes()  # else a damaged file would show as changed values
+        side.require_intact()  # else a damaged file would show as changed values
     architectures = _architectures(a, b, scope.architecture)
     units = [_scoped(units_of(side, own), scope) for side, own in zip((a, b), architectures, strict=True)]
     pairing = _Pairing(units[0], units[1], scope.tolerance, progress)

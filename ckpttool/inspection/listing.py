@@ -213,8 +213,8 @@ def list_checkpoint(
     everything = [_row(weight, namer.name(weight)) for weight in checkpoint.values()]
     rows = sorted((row for row in everything if _chosen(row, choice)), key=SORTS[choice.sort])
     # Figures of a damaged archive would look like those of any other file.
-    if choice.reads and checkpoint.check_bytes is not None:
-        checkpoint.check_bytes()
+    if choice.reads:
+        checkpoint.require_intact()
     measured = tuple(_measured(row, choice, progress) for row in rows)
     model = [row for row in everything if row.weight.section is Section.MODEL]
     return Listing(

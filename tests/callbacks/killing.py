@@ -82,8 +82,7 @@ def is_whole(path: Path) -> bool:
     """Whether a file opens, and all its weights are of one epoch."""
     try:
         with ckpttool.open(path) as checkpoint:
-            if checkpoint.check_bytes is not None:
-                checkpoint.check_bytes()
+            checkpoint.require_intact()
             weights = checkpoint.section(ckpttool.Section.MODEL)
             values = {float(value) for weight in weights for value in np.unique(weight.read())}
     except CheckpointError:

@@ -55,9 +55,8 @@ def _is_missing_config(refusal: Refusal) -> bool:
 
 def stored_bytes(subject: Subject) -> Iterator[Outcome]:
     """Large members of an archive that do not have the checksums in its directory."""
-    checkpoint = subject.checkpoint
-    if checkpoint is not None and checkpoint.check_bytes is not None:
-        yield from _damage(checkpoint.check_bytes)
+    if subject.checkpoint is not None:
+        yield from _damage(subject.checkpoint.require_intact)
 
 
 def assets(subject: Subject) -> Iterator[Outcome]:
