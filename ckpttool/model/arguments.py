@@ -43,8 +43,9 @@ class Args:
     memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def of(cls, entry: Any, depth: int = 0, path: tuple[str, ...] = (), memo: dict[Any, Any] | None = None) -> "Args":
-        """The arguments of a layer as Keras serializes it: `{"class_name", "config"}`, Keras 2 or 3."""
+    def of(cls, entry: Any, depth: int = 0, path: tuple[str, ...] = ()) -> "Args":
+        """The arguments of a layer as Keras serializes it: `{"class_name", "config"}`, Keras 2 or 3, inside the objects
+        of `path`."""
         if depth > MAX_DEPTH:
             raise ConfigError(f"layers nested more than {MAX_DEPTH} deep", where="/".join(path))
         if not isinstance(entry, Mapping) or not isinstance(entry.get("class_name"), str):
@@ -60,30 +61,27 @@ class Args:
         if not isinstance(config, Mapping):
             raise ConfigError(f"{entry['class_name']}: config is no object", expected="an object", found=_shown(config))
         declared, entry_name = read_shape(entry.get("declared_shape")), entry.get("name")
-        args = cls(
+        entry_name = entry_name if isinstance(entry_name, str) else ""
+        return cls(
             entry["class_name"],
             config,
-            _built(entry.get("build_config")),
+            built_shapes(entry.get("build_config")),
             _foreign(entry),
             _is_operation(entry),
             depth,
-            entry_name=entry_name if isinstance(entry_name, str) else "",
-            declared=() if declared is None else (declared,),
+            entry_name,
+            (*path, _name(entry["class_name"], config, entry_name)),
+            () if declared is None else (declared,),
         )
-        return args.below(path)
 
     def as_class(self, class_name: str) -> "Args":
         """The same arguments under another name of the class."""
-        return replace(self, class_name=class_name)
-
-    def below(self, path: tuple[str, ...]) -> "Args":
-        """The same arguments for an object inside the objects of `path`."""
-        return replace(self, path=(*path, self.name))
+        return self if class_name == self.class_name else replace(self, class_name=class_name)
 
     def child(self, class_name: str, name: str, **config: Any) -> "Args":
         """The arguments of an object that this layer creates itself, with the layer's dtype policy."""
         config = {"name": name, "dtype": self.config.get("dtype"), **config}
-        return Args(class_name, config, depth=self.depth + 1, path=(*self._chain, name), memo=self.memo)
+        return Args(class_name, config, depth=self.depth + 1, path=(*self._chain, name))
 
     @property
     def _chain(self) -> tuple[str, ...]:
@@ -115,8 +113,7 @@ class Args:
     @property
     def name(self) -> str:
         """The name of the layer; Keras derives one from the class where the config has none."""
-        name = self.config.get("name")
-        return name if isinstance(name, str) else self.entry_name or snake_case(self.class_name)
+        return _name(self.class_name, self.config, self.entry_name)
 
     def flag(self, key: str, default: bool) -> bool:
         """A truth value; null and 0 are false and 1 is true, as in Python."""
@@ -220,7 +217,7 @@ class Args:
         return [self._inner(entry) for entry in value]
 
     def _inner(self, entry: Any) -> "Args":
-        return Args.of(entry, self.depth + 1, self._chain, self.memo)
+        return Args.of(entry, self.depth + 1, self._chain)
 
     @property
     def policy(self) -> Policy:
@@ -245,7 +242,12 @@ def _frozen(slot: Slot) -> Slot:
     return replace(slot, trainable=False, frozen=True)
 
 
-def _built(build_config: Any) -> Inputs:
+def _name(class_name: str, config: Mapping[str, Any], entry_name: str) -> str:
+    name = config.get("name")
+    return name if isinstance(name, str) else entry_name or snake_case(class_name)
+
+
+def built_shapes(build_config: Any) -> Inputs:
     """The input shapes in a `build_config`: `input_shape` with one shape or several, or `shapes_dict` by name."""
     if not isinstance(build_config, Mapping):
         return ()

@@ -6,7 +6,7 @@ from typing import Any
 from ckpttool.errors import ConfigError
 from ckpttool.io import scalars
 from ckpttool.model import graph
-from ckpttool.model.arguments import Args
+from ckpttool.model.arguments import Args, built_shapes
 from ckpttool.model.buildability import nested_models
 from ckpttool.model.buildability.calls_by_class import (
     check_axes,
@@ -97,11 +97,12 @@ def output_shapes_of(
     layer: Layer, args: list[Any], kwargs: dict[str, Any], context: Context
 ) -> list[Shape | None] | None:
     """The shapes that come out of a call, None where not even their number is known. Raises Refused."""
-    check_axes(layer, tensors_in([args, kwargs]), context)
-    if is_left_open(layer, tensors_in([args, kwargs])):
+    tensors = tensors_in([args, kwargs])
+    check_axes(layer, tensors, context)
+    if is_left_open(layer, tensors):
         return [None]
     if layer.built and layer.class_name == "Concatenate":
-        return [joined(layer, tensors_in([args, kwargs]), context)]
+        return [joined(layer, tensors, context)]
     try:
         return list(outputs_of(args_of(layer), as_graph_call(args, kwargs))) or None
     except ConfigError as error:
@@ -240,7 +241,7 @@ def _build_for(layer: Layer, row: Row, inputs: Inputs, context: Context) -> None
         return
     _check_axes_as_built(layer, inputs[0], context)
     inputs = of_equation(layer, inputs)
-    if is_left_open(layer, [Tensor(inputs[0])]):
+    if is_left_open(layer, [Tensor(inputs[0])]) or inputs == layer.weight_inputs:
         return
     shapes = weight_shapes(layer, inputs, context)
     if layer.built_for is None:
@@ -251,7 +252,7 @@ def _build_for(layer: Layer, row: Row, inputs: Inputs, context: Context) -> None
             )
             raise context.refused(layer.class_name, "build", why)
         check_initializers(layer, shapes, context)
-        layer.built_for = shapes
+        layer.built_for, layer.weight_inputs = shapes, inputs
     elif (row.fixed or keeps_weights(layer)) and not _are_alike(shapes, layer.built_for):
         why = f"it has weights for other inputs than {shown([list(s or ()) for s in inputs])}"
         raise context.refused(layer.class_name, "call", why)
@@ -305,7 +306,7 @@ def build(layer: Layer, settings: Any, context: Context) -> None:
     if layer.is_sequential:
         nested_models.build_sequential(layer, settings, context)
         return
-    built = Args.of({"class_name": layer.class_name, "config": {}, "build_config": settings}).built
+    built = built_shapes(settings)
     with context.below(layer.label):
         check_build(layer, settings, context)
         if row.kind == "layer" and built and built[0] is not None and has_no_steps(layer, built[0]):

@@ -11,15 +11,16 @@ from ckpttool.model.buildability.removed_classes import is_removed_class
 from ckpttool.model.buildability.shapes import is_dtype, standard_shape
 from ckpttool.model.buildability.values import Function, Layer, Object, Own, Special, Tensor
 
-_PLAIN = (str, bool, int, float)
+_PLAIN = (str, bool, int, float, Special)
+_LISTS = (list, tuple)
 _LAMBDA = "it is Python code of a lambda, which Keras does not run in safe mode"
 
 
 def deserialize(value: Any, context: Context) -> Any:
     """The object that a value of a config is deserialized to. Raises Refused where Keras raises."""
-    if value is None or isinstance(value, (*_PLAIN, Special)):
+    if value is None or isinstance(value, _PLAIN):
         return value
-    if isinstance(value, list | tuple):
+    if isinstance(value, _LISTS):
         return [deserialize(item, context) for item in value]
     if not isinstance(value, dict):
         raise context.refused("", "", f"{shown(value)} is nothing that Keras reads")

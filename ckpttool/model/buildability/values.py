@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ckpttool.model.arguments import Args
-from ckpttool.model.sizes import Shape
+from ckpttool.model.sizes import Inputs, Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,8 @@ class Layer:
     `name` is None where Keras makes one up. `place` is empty for the user's own class. `input_shape` is what the
     argument `input_shape` or `input_dim` says, for the first layer of a Sequential model. A model has its `layers`, and
     `inputs` and `outputs` once it has a graph. `args` are the layer as the tables of shapes take it. `built_for` are
-    the shapes of the weights that it has, `built_input` is that of the input for which it has them.
+    the shapes of the weights that it has, `weight_inputs` those of the inputs that they follow from, `built_input` is
+    that of the input whose axes all others are to have.
     """
 
     place: str
@@ -92,16 +93,16 @@ class Layer:
     input_shape: Any = None
     built: bool = False
     built_for: Any = None
+    weight_inputs: Inputs | None = None
     built_input: Shape = ()
     layers: "list[Layer]" = field(default_factory=list)
     inputs: Any = None
     outputs: Any = None
     args: Args | None = None
+    class_name: str = field(init=False)
 
-    @property
-    def class_name(self) -> str:
-        """The name of the class."""
-        return self.place.rpartition(".")[2]
+    def __post_init__(self) -> None:
+        self.class_name = self.place.rpartition(".")[2]
 
     @property
     def label(self) -> str:
@@ -128,6 +129,7 @@ FUNCTIONAL = "keras.src.models.functional.Functional"
 MODEL = "keras.src.models.model.Model"
 SEQUENTIAL = "keras.src.models.sequential.Sequential"
 INPUT_LAYER = "keras.src.layers.core.input_layer.InputLayer"
+_LISTS = (list, tuple)
 
 
 def tensors_in(value: Any) -> list[Tensor]:
@@ -137,7 +139,7 @@ def tensors_in(value: Any) -> list[Tensor]:
 
 def leaves(value: Any) -> list[Any]:
     """The leaves of a structure of lists and objects, keys sorted (`tree.flatten`)."""
-    if isinstance(value, list | tuple):
+    if isinstance(value, _LISTS):
         return [leaf for item in value for leaf in leaves(item)]
     if isinstance(value, dict):
         return [leaf for key in sorted(value, key=str) for leaf in leaves(value[key])]
