@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 MOST_BINS = 64
+_PIECE = 1 << 16  # values that are counted at once, in so little memory that the process need not ask for it again
 _FINEST = 20
 """The bins between 0 and the largest value are 2**20 at most, so that all numbers of bins are exact in float32."""
 _LEAST, _LARGEST = -1000, 1000  # exponents of powers of two that float64 has, and their inverses
@@ -97,13 +98,15 @@ def block_histogram(block: np.ndarray, minimum: float, maximum: float) -> Histog
     exponent = bin_exponent(minimum, maximum)
     if exponent > _LARGEST:
         return Histogram()
-    if values.dtype != np.float32 or not _LEAST_OF_SINGLE < exponent <= 0:
-        values = values.astype(np.float64)
-    scaled = values * values.dtype.type(math.ldexp(1.0, -exponent))
-    np.floor(scaled, out=scaled)
-    first = math.floor(minimum * math.ldexp(1.0, -exponent))
-    scaled -= first
-    counts = np.bincount(scaled.astype(np.intp), minlength=1)
+    is_exact_in_single = values.dtype == np.float32 and _LEAST_OF_SINGLE < exponent <= 0
+    dtype = np.float32 if is_exact_in_single else np.float64
+    scale, first = math.ldexp(1.0, -exponent), math.floor(minimum * math.ldexp(1.0, -exponent))
+    counts = np.zeros(_bins(minimum, maximum, exponent), np.intp)
+    for start in range(0, len(values), _PIECE):
+        scaled = np.multiply(values[start : start + _PIECE], scale, dtype=dtype)
+        np.floor(scaled, out=scaled)
+        scaled -= first
+        counts += np.bincount(scaled.astype(np.uint8), minlength=len(counts))  # the fastest of integers to make
     return Histogram(exponent, first, tuple(counts.tolist()))
 
 

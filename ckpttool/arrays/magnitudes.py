@@ -31,13 +31,13 @@ class Magnitudes:
         columns = output_count(shape)
         return cls(columns) if 1 < columns <= _MOST_COLUMNS else None
 
-    def add(self, block: np.ndarray) -> None:
-        """Add the next values, of which none but finite ones count."""
+    def add(self, block: np.ndarray, all_finite: bool) -> None:
+        """Add the next values, of which none but finite ones count; `all_finite` says that there are no others."""
         import numpy as np
 
         with np.errstate(invalid="ignore"):
             sizes = np.abs(block).astype(np.float32 if block.dtype.itemsize <= 4 else np.float64, copy=False)
-        if not np.isfinite(sizes.sum(dtype=np.float64)):
+        if not all_finite:
             sizes = np.where(np.isfinite(sizes), sizes, 0)
         columns = len(self.sums)
         ahead = min(-self._at % columns, len(sizes))
@@ -55,13 +55,14 @@ class Magnitudes:
 
     def cells(self) -> tuple[float, ...]:
         """The mean magnitudes, those of neighbouring columns together where there are more than `MOST_CELLS`."""
-        import numpy as np
-
         rows = self._count / len(self.sums)
         if not rows:
             return ()
-        parts = np.array_split(self.sums / rows, min(MOST_CELLS, len(self.sums)))
-        means = [float(part.mean()) for part in parts]
+        columns = self.sums / rows
+        size, wider = divmod(len(columns), min(MOST_CELLS, len(columns)))  # the first cells have a column more
+        at = wider * (size + 1)
+        parts = columns[:at].reshape(-1, size + 1), columns[at:].reshape(-1, size)
+        means = [mean for part in parts for mean in part.mean(axis=1).tolist()]
         return tuple(mean if math.isfinite(mean) else 0.0 for mean in means)
 
 

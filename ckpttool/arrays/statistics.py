@@ -164,11 +164,12 @@ class Painter:
         """Add the next values in C order, whose statistics are known."""
         import numpy as np
 
+        all_finite = stats.finite == stats.count
         if stats.minimum is not None and stats.maximum is not None:
-            finite = values if stats.finite == stats.count else values[np.isfinite(values)]
+            finite = values if all_finite else values[np.isfinite(values)]
             self._histogram = self._histogram.merged(block_histogram(finite, stats.minimum, stats.maximum))
         if self._magnitudes is not None:
-            self._magnitudes.add(values)
+            self._magnitudes.add(values, all_finite)
 
     def picture(self) -> Picture:
         """The picture of all values that were added."""

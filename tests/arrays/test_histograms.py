@@ -44,6 +44,12 @@ def test_cuts_do_not_matter(values: np.ndarray, cuts: list[int]) -> None:
         assert whole == of(values)
 
 
+def test_many_values() -> None:
+    """A block of more values than are counted at once has them all in their bins."""
+    values = np.tile(np.linspace(-1, 1, 1000, dtype=np.float32), 200)
+    assert of(values).counts == tuple(200 * count for count in of(values[:1000]).counts)
+
+
 def test_bins_are_narrow() -> None:
     """Values that spread are seen in more than half of the bins, a narrow range far from 0 included."""
     for low, high in ((-1.0, 1.0), (0.98, 1.02), (-3e-5, 1e-5), (1e30, 3e30), (5.0, 5.001)):
@@ -94,7 +100,7 @@ def test_magnitudes(values: np.ndarray, cuts: list[int]) -> None:
     """The mean magnitudes are those by column, wherever blocks are cut."""
     sums = Magnitudes(values.shape[1])
     for part in np.split(values.ravel(), sorted(cuts)):
-        sums.add(part)
+        sums.add(part, all_finite=True)
     assert sums.cells() == pytest.approx(np.abs(values).mean(axis=0), rel=1e-5, abs=1e-6)
 
 
