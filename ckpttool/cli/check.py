@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -150,8 +150,10 @@ def _nonempty(**requirements: str | None) -> dict[str, Any]:
     return {name: value for name, value in requirements.items() if value}
 
 
-def _write(result: CheckReport, files: Iterable[str], output: str) -> None:
+def _write(result: CheckReport, files: Sequence[str], output: str) -> None:
     """Write the report to files, each in the format of its suffix, else in the format `output`."""
+    if not files:
+        return
     from ckpttool.io.replacement import put_text  # few reports go to a file
 
     for path in files:

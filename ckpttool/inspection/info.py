@@ -18,11 +18,11 @@ from ckpttool.model import Architecture, architecture_of
 from ckpttool.model.architecture_parts import part_in
 from ckpttool.model.sizes import Shape
 from ckpttool.notebook import Displayed
-from ckpttool.saved_model import SavedModel
 
 if TYPE_CHECKING:
     from ckpttool.inspection.cost import Cost, InputShapes
     from ckpttool.model.support import Support
+    from ckpttool.saved_model import SavedModel
 
 _COUNTS = ("int64", "int32")  # what iterations are on TensorFlow, and on other backends
 _ITERATION = re.compile(r"(^|/)iter(ation)?s?(_\d+)?(:0)?$")
@@ -83,7 +83,7 @@ class Info(Displayed):
     lookups: tuple[tuple[Lookup, int | None], ...] = ()
     layouts: Mapping[str, str] = field(default_factory=dict)
     is_of_keras: bool = False
-    saved_model: SavedModel | None = None
+    saved_model: "SavedModel | None" = None
     cost: "Cost | None" = None
     sections_inferred: bool = False
 

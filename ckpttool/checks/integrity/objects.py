@@ -4,15 +4,20 @@
 each in its own way, and have the same names for them.
 """
 
+from __future__ import annotations
+
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from ckpttool.checkpoint import Checkpoint, Weight
 from ckpttool.checks.integrity.rules import OBJECTS_DIFFER
 from ckpttool.checks.limits import cap_findings
 from ckpttool.checks.rule import Finding, Outcome
 from ckpttool.checks.subject import Subject
-from ckpttool.object_graph import VALUE, ObjectGraph
+
+if TYPE_CHECKING:
+    from ckpttool.object_graph import ObjectGraph
 
 
 def objects(subject: Subject) -> Iterator[Outcome]:
@@ -37,6 +42,8 @@ def _differing(checkpoint: Checkpoint, stored: ObjectGraph) -> Iterator[Finding]
 
 def _values(checkpoint: Checkpoint, graph: ObjectGraph, node: int) -> Iterator[Weight]:
     """The stored values of a variable."""
+    from ckpttool.object_graph import VALUE  # here, since only checkpoints of TensorFlow have object graphs
+
     keys = (attribute.key for attribute in graph.nodes[node].attributes if attribute.name == VALUE)
     yield from (checkpoint.weights[key] for key in keys if key in checkpoint.weights)
 

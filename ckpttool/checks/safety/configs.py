@@ -1,7 +1,9 @@
 """The rules about single objects of a config, applied to every config of a checkpoint."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ckpttool.checks.limits import cap_findings
 from ckpttool.checks.rule import Finding, Outcome, Rule
@@ -10,10 +12,12 @@ from ckpttool.checks.safety.callables import CUSTOM_OBJECT, DISGUISED, SAVED_MOD
 from ckpttool.checks.safety.code import BYTES, LAMBDA_CODE, TORCH_MODULE
 from ckpttool.checks.safety.members import config_in
 from ckpttool.checks.safety.paths import PATH_IN_CONFIG, VOCABULARY_PATH
-from ckpttool.checks.safety.saved_layers import SavedLayers
 from ckpttool.checks.subject import Subject
 from ckpttool.dangers import Kind, dangers_of_node
 from ckpttool.dangers.walk import walk
+
+if TYPE_CHECKING:
+    from ckpttool.checks.safety.saved_layers import SavedLayers
 
 _BY_KIND: dict[Kind, Rule] = {
     Kind.LAMBDA_CODE: LAMBDA_CODE,
@@ -69,6 +73,8 @@ def _saved_layers(subject: Subject) -> SavedLayers | None:
     checkpoint = subject.checkpoint
     if checkpoint is None or checkpoint.saved_model is None or not checkpoint.saved_model.keras_objects:
         return None
+    from ckpttool.checks.safety.saved_layers import SavedLayers  # here, since only SavedModels have them
+
     return checkpoint.facts.once("saved layers", SavedLayers.of, checkpoint.saved_model)
 
 

@@ -1,13 +1,18 @@
 """Rules about the operations in the graph of a SavedModel."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ckpttool.checks.limits import cap_findings
 from ckpttool.checks.rule import Finding, Outcome, Rule, Severity, Unchecked
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CheckpointError
-from ckpttool.formats.tensorflow.operations import CUSTOM, Operation, operations_in
 from ckpttool.paths import join_path
+
+if TYPE_CHECKING:
+    from ckpttool.formats.tensorflow.operations import Operation
 
 FILE_OPERATION = Rule(
     code="S111",
@@ -38,6 +43,8 @@ def operations(subject: Subject) -> Iterator[Outcome]:
     checkpoint = subject.checkpoint
     if checkpoint is None or checkpoint.kind != "saved-model":
         return
+    from ckpttool.formats.tensorflow.operations import CUSTOM, operations_in  # here, since other formats have no graph
+
     try:
         reported = list(operations_in(checkpoint.path))
     except CheckpointError as error:
