@@ -45,7 +45,9 @@ class Magnitudes:
         rows, rest = divmod(len(sizes) - ahead, columns)
         body = sizes[ahead : ahead + rows * columns].reshape(rows, columns)
         if rows:
-            self.sums += np.ones(rows, sizes.dtype) @ body
+            with np.errstate(over="ignore"):
+                sums = np.ones(rows, sizes.dtype) @ body
+            self.sums += sums if np.isfinite(sums).all() else body.sum(axis=0, dtype=np.float64)
         self._add_at(0, sizes[len(sizes) - rest :] if rest else sizes[:0])
         self._at = (self._at + len(sizes)) % columns
         self._count += len(sizes)

@@ -104,6 +104,13 @@ def test_magnitudes(values: np.ndarray, cuts: list[int]) -> None:
     assert sums.cells() == pytest.approx(np.abs(values).mean(axis=0), rel=1e-5, abs=1e-6)
 
 
+def test_magnitudes_near_the_largest_float() -> None:
+    """Sums beyond float32 are those of float64, without a warning."""
+    sums = Magnitudes(2)
+    sums.add(np.array([3e38, 1, 3e38, 1], np.float32), all_finite=True)
+    assert sums.cells() == pytest.approx((3e38, 1))
+
+
 def test_columns_of_kernels() -> None:
     """The outputs of a kernel are its last axis that is longer than 1; what has one axis only is no kernel."""
     shapes = [(3, 3, 4, 8), (3, 3, 5, 1), (10, 2), (7,), (), (1, 9), (0, 3), (2, 1, 1)]
