@@ -8,6 +8,7 @@ import click
 
 from ckpttool.cli.emit import say
 from ckpttool.io.scalars import digits
+from ckpttool.io.texts import names_function
 
 if TYPE_CHECKING:
     from ckpttool.inspection.cost import InputShapes
@@ -117,10 +118,6 @@ def model_of_function(text: str) -> "Architecture | None":
 def runs(architecture: str | None) -> bool:
     """Whether an argument names a function of the user's own, and not a file; prints a note where it does, as that
     runs code."""
-    if architecture is None or ":" not in architecture:
-        return False
-    from ckpttool.model.live.user_function import names_function  # most commands never need it
-
     if not names_function(architecture):
         return False
     say(f"note: running {architecture} in a process of its own")

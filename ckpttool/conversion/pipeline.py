@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeGuard
 
 from ckpttool.alignment.architectures import load_architecture
 from ckpttool.alignment.object_parts import checkpoint_of, part_names
@@ -37,9 +36,9 @@ from ckpttool.formats import open_checkpoint
 from ckpttool.formats.write.archive import DIRECTORY
 from ckpttool.formats.write.block_copy import Progress, silent
 from ckpttool.formats.write.path_layout import sharded
-from ckpttool.io.texts import is_text_file
+from ckpttool.io.texts import is_text_file, names_function
 from ckpttool.model import Architecture
-from ckpttool.model.live.user_function import architecture_of_function, names_function
+from ckpttool.model.live.user_function import architecture_of_function
 
 
 def plan(
@@ -110,7 +109,7 @@ def convert(
 def _proof(
     conversion: Conversion, arch: Architecture | str | os.PathLike[str] | None, asked: bool, unloaded: str
 ) -> Proof:
-    return Proof(_modules(conversion), arch if _is_function(arch) else "", asked, unloaded)
+    return Proof(_modules(conversion), arch if names_function(arch) else "", asked, unloaded)
 
 
 def _obstacle(
@@ -225,7 +224,7 @@ def _planned(
 def _architecture(arch: Architecture | str | os.PathLike[str] | None) -> Architecture | None:
     if arch is None or isinstance(arch, Architecture):
         return arch
-    return architecture_of_function(arch) if _is_function(arch) else load_architecture(arch)
+    return architecture_of_function(arch) if names_function(arch) else load_architecture(arch)
 
 
 def _with_vocabularies(
@@ -235,14 +234,12 @@ def _with_vocabularies(
     journal: Journal,
 ) -> Architecture | None:
     """The architecture with the vocabularies of its file, as those in a SavedModel are in no config."""
-    if architecture is None or not isinstance(arch, str | os.PathLike) or _is_function(arch) or is_text_file(arch):
+    if architecture is None or not isinstance(arch, str | os.PathLike) or names_function(arch) or is_text_file(arch):
+        return architecture
+    if not graph_vocabularies.lacks_vocabulary(architecture):
         return architecture
     with open_checkpoint(arch) as holder:
         return graph_vocabularies.with_own_vocabularies(architecture, holder, source, journal)
-
-
-def _is_function(arch: Architecture | str | os.PathLike[str] | None) -> TypeGuard[str]:
-    return isinstance(arch, str) and names_function(arch)
 
 
 def _with_backend(checkpoint: Checkpoint, source_backend: str | None) -> Checkpoint:

@@ -1,6 +1,8 @@
-"""Texts among the files that a command is given: they may describe a model, and nothing has parsed them yet."""
+"""Texts that stand for a model among what a command is given: files that may describe one, and the name of a function
+that builds one. Nothing has parsed or run them yet."""
 
 import os
+from typing import Any, TypeGuard
 
 from ckpttool.errors import CheckpointError
 from ckpttool.io.sources import FileSource
@@ -21,6 +23,14 @@ def is_text_file(path: str | os.PathLike[str]) -> bool:
 def is_text(start: bytes) -> bool:
     """Whether the start of a file is that of a text: no byte is zero, unless it is JSON in UTF-16 or UTF-32."""
     return b"\0" not in start or start[:8].lstrip(b"\xff\xfe\0")[:1] in (b"{", b"[")
+
+
+def names_function(architecture: Any) -> TypeGuard[str]:
+    """Whether an architecture is named as `package.module:function`, and no file of that name is there."""
+    if not isinstance(architecture, str) or architecture.count(":") != 1:
+        return False
+    names = architecture.replace(":", ".").split(".")
+    return all(map(str.isidentifier, names)) and not os.path.exists(architecture)
 
 
 def text_size(path: str | os.PathLike[str]) -> int | None:

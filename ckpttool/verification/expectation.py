@@ -8,7 +8,7 @@ from ckpttool.alignment.architectures import read_text, spec_of_weights
 from ckpttool.checkpoint import OF_TENSORFLOW, Checkpoint
 from ckpttool.errors import CheckpointError, UnsupportedError
 from ckpttool.formats import open_checkpoint
-from ckpttool.io.texts import is_text_file
+from ckpttool.io.texts import is_text_file, names_function
 from ckpttool.model import Architecture, architecture_of
 from ckpttool.model.optimizers import OPTIMIZERS, OUTER_OPTIMIZERS
 from ckpttool.model.spec import Opaque, Spec, from_json, is_spec, spec_of
@@ -50,8 +50,10 @@ def expectation_of(
     if isinstance(architecture, Checkpoint):
         return _of_checkpoint(architecture, os.fspath(architecture.path), optimizer)
     path = os.fspath(architecture)
-    if isinstance(architecture, str) and (own := _model_of_function(architecture)) is not None:
-        return expectation_of(own, optimizer)
+    if names_function(architecture):
+        from ckpttool.model.live.user_function import architecture_of_function  # few texts name one
+
+        return expectation_of(architecture_of_function(architecture), optimizer)
     try:
         if is_text_file(path) and not path.endswith(".weights.json"):
             return read_text(path, _of_text)
@@ -59,15 +61,6 @@ def expectation_of(
             return _of_checkpoint(checkpoint, path, optimizer)
     except CheckpointError as error:
         raise error.at(path=path) from error.__cause__
-
-
-def _model_of_function(text: str) -> Architecture | None:
-    """The architecture of the model that `package.module:function` returns; None where a text names no function."""
-    if ":" not in text:
-        return None
-    from ckpttool.model.live.user_function import architecture_of_function, names_function  # few texts name one
-
-    return architecture_of_function(text) if names_function(text) else None
 
 
 def _of_text(path: str | os.PathLike[str]) -> Expectation:

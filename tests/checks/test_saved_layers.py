@@ -3,12 +3,13 @@ config of the model that it passes over are no alarm."""
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ckpttool.dangers.walk import Node, walk
 from tests.checks.safe import findings
 from tests.checks.test_operations import message
 from tests.formats.tensorflow.writer import number
@@ -85,6 +86,19 @@ def test_the_metadata_of_harmless_layers_is_no_alarm(tmp_path: Path) -> None:
     """The same model as it was written, and written again with the same metadata."""
     assert not findings(OWN)
     assert not findings(edited(tmp_path, OWN, lambda objects: None))
+
+
+def test_the_config_of_a_model_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both checks, of the configs and of the metadata of layers, take what one walk over the config found."""
+    walked = list[str]()
+
+    def noted(value: Any, name: str) -> Iterator[Node]:
+        walked.append(name)
+        return walk(value, name)
+
+    monkeypatch.setattr("ckpttool.checks.safety.configs.walk", noted)
+    assert findings(LOOKUP) == ()
+    assert sorted(walked)[:2] == ["config", "objects[0]"]
 
 
 def test_a_file_that_became_an_asset_is_none_that_is_opened() -> None:

@@ -1,14 +1,17 @@
 """Vocabularies of a model's lookups that would be missing after a conversion, or that Keras 3 would not read."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ckpttool.conversion import vocabularies
+from ckpttool import formats
+from ckpttool.conversion import plan, vocabularies
 from ckpttool.conversion.journal import Journal, NeedKind
 from ckpttool.model import read_architecture
 from ckpttool.model.architecture_parts import part_in
 from ckpttool.model.slots import Part
+from tests.samples import FIXTURES
 
 PLACE = "layers/string_lookup"
 ASSET = f"{PLACE}/vocabulary.txt"
@@ -101,3 +104,19 @@ def test_weights_alone_leave_vocabularies_behind() -> None:
     vocabularies.note_left_behind(model({"vocabulary": ["a"]}, {}, {"vocabulary": "/v.txt"}), journal)
     assert [loss.where for loss in journal.losses] == ["look1", "look2"]
     assert {loss.what[:14] for loss in journal.losses} == {"its vocabulary"}
+
+
+@pytest.mark.parametrize(("name", "times"), [("mlp", 2), ("lookup", 3)])
+def test_an_architecture_is_opened_for_vocabularies_that_it_lacks(
+    name: str, times: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The file of an architecture whose config has all its vocabularies is read once, beside the weights."""
+    opened, plain, path = list[Path](), formats._open_file, FIXTURES / f"keras3/{name}.keras"
+
+    def noted(path: Path) -> Any:
+        opened.append(path)
+        return plain(path)
+
+    monkeypatch.setattr(formats, "_open_file", noted)
+    plan(path, tmp_path / "new.keras", arch=path)
+    assert opened == [path] * times

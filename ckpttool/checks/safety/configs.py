@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ckpttool.checks.limits import cap_findings
@@ -60,12 +60,14 @@ def layers_of_saved_models(subject: Subject) -> Iterator[Outcome]:
     )
 
 
-def _of_configs(subject: Subject) -> Iterator[Finding]:
-    layers = _saved_layers(subject)
-    for name, value in _values(subject):
-        if layers is not None and name == "config":
-            layers.take_root(value)
-        yield from _findings_in(value, name, layers)
+def _of_configs(subject: Subject) -> Iterable[Finding]:
+    """The findings in the configs, for a SavedModel worked out once for both checks."""
+    layers, checkpoint = _saved_layers(subject), subject.checkpoint
+    findings = (finding for name, value in _values(subject) for finding in _findings_in(value, name, layers))
+    if layers is None or checkpoint is None:
+        return findings
+    layers.take_root(checkpoint.config)
+    return checkpoint.facts.once("findings in configs", tuple, findings)
 
 
 def _saved_layers(subject: Subject) -> SavedLayers | None:
@@ -97,7 +99,7 @@ def _values(subject: Subject) -> Iterator[tuple[str, Any]]:
         yield "training_config", checkpoint.training_config
 
 
-def _without_repeated_custom_objects(findings: Iterator[Finding]) -> Iterator[Finding]:
+def _without_repeated_custom_objects(findings: Iterable[Finding]) -> Iterator[Finding]:
     """The findings; each custom object is reported only at its first place."""
     reported = set[str]()
     for finding in findings:

@@ -31,6 +31,7 @@ from ckpttool.model.layers.lookups import (
     special_entries,
     special_entry,
 )
+from ckpttool.model.layouts import lookups_in
 from ckpttool.object_graph import ObjectGraph
 from ckpttool.paths import join_path
 from ckpttool.saved_model import LookupTable
@@ -74,6 +75,12 @@ def with_vocabularies(architecture: Architecture, checkpoint: Checkpoint, journa
     weights = _word_weights(align(checkpoint, architecture))
     vocabularies = {label: _Stored(tables.get(label), weights.get(label)) for label in (*tables, *weights)}
     return _with_filled(architecture, vocabularies, checkpoint, journal)
+
+
+def lacks_vocabulary(architecture: Architecture) -> bool:
+    """Whether the config of a layer that looks values up does not list them. Raises ConfigError."""
+    lookups = lookups_in(part_in(architecture)) if isinstance(architecture.config, Mapping) else ()
+    return any(part.vocabulary is not None and part.vocabulary.entries is None for _, _, part in lookups)
 
 
 def with_own_vocabularies(

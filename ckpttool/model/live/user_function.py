@@ -4,7 +4,6 @@ it: nothing that came out of a file gets here."""
 import importlib
 import json
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -21,7 +20,6 @@ from ckpttool.io import child_processes, json_text
 from ckpttool.model import Architecture
 from ckpttool.model.live.serialization import from_json, to_json
 
-_FUNCTION = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 _SHOWN = 12
 _FACTS = ("what", "where", "expected", "found", "hint")
 
@@ -44,11 +42,6 @@ _NEVER_OWN = sys.stdlib_module_names | {
     ),
     *("sitecustomize", "usercustomize"),
 }
-
-
-def names_function(text: str) -> bool:
-    """Whether a text is `package.module:function`, and no file of that name is there."""
-    return _FUNCTION.fullmatch(text) is not None and not os.path.exists(text)
 
 
 def architecture_of_function(target: str) -> Architecture:

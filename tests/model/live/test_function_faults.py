@@ -8,10 +8,11 @@ import pytest
 
 from ckpttool.alignment.architectures import load_architecture
 from ckpttool.errors import BuildError, ModelError
+from ckpttool.io.texts import names_function
 from ckpttool.model import Architecture
 from ckpttool.model.config import with_part
 from ckpttool.model.live import user_function
-from ckpttool.model.live.user_function import _OwnCode, architecture_of_function, model_of, names_function
+from ckpttool.model.live.user_function import _OwnCode, architecture_of_function, model_of
 from ckpttool.model.spec import part_in
 from tests.samples import FIXTURES
 
@@ -119,6 +120,7 @@ def test_what_counts_as_a_function(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     assert names_function("a.b:c")
     assert names_function("a:b.c")
-    assert not any(map(names_function, ("a.b", "C:\\a", "a/b:c", "a:b()", ":b", "a:", "a b:c", "1a:b", "http://x")))
+    others = ("a.b", "C:\\a", "a/b:c", "a:b()", ":b", "a:", "a b:c", "1a:b", "http://x", "a:b:c", "a..b:c", Path("a:b"))
+    assert not any(map(names_function, others))
     (tmp_path / "a:b").touch()
     assert not names_function("a:b")
