@@ -178,9 +178,10 @@ def _product(a: np.ndarray, b: np.ndarray) -> float:
 
     if a.dtype == np.float64:
         return float(np.einsum("i,i->", a, b))
-    (ours, left), (theirs, right) = _rows(a), _rows(b)
-    rows = np.einsum("ij,ij->i", ours, theirs)
-    return float(rows.sum(dtype=np.float64) + np.multiply(left, right, dtype=np.float64).sum())
+    ours, left = _rows(a)
+    theirs, right = (ours, left) if b is a else _rows(b)
+    total = np.einsum("ij,ij->i", ours, theirs).sum(dtype=np.float64)
+    return float(total + np.multiply(left, right, dtype=np.float64).sum() if len(left) else total)
 
 
 def _rows(values: np.ndarray) -> Pair:

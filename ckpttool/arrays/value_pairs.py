@@ -9,7 +9,6 @@ always give the same figures.
 from __future__ import annotations
 
 import os
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -41,9 +40,9 @@ def compare(a: Weight, b: Weight, tolerance: Tolerance, progress: Progress = lam
     cannot be read.
     """
     assert a.shape == b.shape, "nothing broadcasts"
-    runs, reporter, differ = _runs(a, b), _Reporter(progress), threading.Event()
-    comparisons = list(_each(partial(_unless_same, tolerance, differ), runs, reporter))
-    if not differ.is_set():
+    runs, reporter, different = _runs(a, b), _Reporter(progress), list[_Run]()
+    comparisons = list(_each(partial(_unless_same, tolerance, different), runs, reporter))
+    if not different:
         return Comparison(a.size, max_ulp=0 if a.size and has_steps(a.dtype, b.dtype) else None)
     # Another run differs: now the figures are wanted of the equal runs, too.
     equal = [run for run, comparison in zip(runs, comparisons, strict=True) if comparison is None]
@@ -178,13 +177,14 @@ def _each(work: Callable[[_Run, Progress], Result], runs: Sequence[_Run], report
         pool.shutdown(cancel_futures=True)
 
 
-def _unless_same(tolerance: Tolerance, differ: threading.Event, run: _Run, reached: Progress) -> Comparison | None:
-    """The comparison of a run; None where nothing differs in it, nor in the runs that are done so far."""
-    if differ.is_set():
+def _unless_same(tolerance: Tolerance, different: list[_Run], run: _Run, reached: Progress) -> Comparison | None:
+    """The comparison of a run; None where nothing differs in it, nor in the runs that are done so far. Adds it to those
+    that are `different`."""
+    if different:
         return run.compared(tolerance, reached)
     comparison = run.compared_unless_same(tolerance, reached)
     if comparison is not None and comparison.differing:
-        differ.set()
+        different.append(run)
     return comparison
 
 
