@@ -213,7 +213,8 @@ def frozen_within(path: Path, names: Sequence[str], top: str = "") -> Path:
 
 def dense_entry(name: str) -> dict[str, Any]:
     """A Dense layer of Keras 2."""
-    return {"class_name": "Dense", "config": {"name": name, "units": 3, "batch_input_shape": [None, 3]}}
+    config = {"name": name, "trainable": True, "units": 3, "batch_input_shape": [None, 3]}
+    return {"class_name": "Dense", "config": config}
 
 
 @pytest.mark.parametrize("top", ["", "whole"])

@@ -10,6 +10,7 @@ import pytest
 from ckpttool.conversion import Conversion, convert
 from ckpttool.formats import open_checkpoint
 from ckpttool.model import architecture_of
+from tests.alignment.test_alignment import FROZEN_BEHIND, frozen_within
 from tests.conversion.test_anchors import Layer, legacy
 from tests.conversion.test_first_steps import settings
 
@@ -104,3 +105,24 @@ def test_a_state_of_tf_keras(tmp_path: Path) -> None:
     result = converted(tmp_path, LAYERS, [*BETWEEN[0], *BETWEEN[1]], "2.2.4-tf")
     assert frozen(tmp_path / "new.keras") == []
     assert any("arrays for 10 trained weights" in loss.what for loss in result.losses)
+
+
+IN_ORDER = ("dense_1", "dense_2", "dense_3")
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [(FROZEN_BEHIND, ["middle/inner/dense_1", "middle/inner/dense_2"]), (IN_ORDER, [])],
+)
+def test_models_whose_weights_are_stored_behind_others(
+    names: tuple[str, ...], expected: list[str], tmp_path: Path
+) -> None:
+    """Without a state, the order of the stored weights tells whether a model in a model in the model was frozen."""
+    source = frozen_within(tmp_path / "old.h5", names)
+    with h5py.File(source, "a") as file:
+        file.attrs["training_config"] = settings("SGD", lr=0.01)
+    result = convert(source, tmp_path / "new.keras")
+    assert frozen(tmp_path / "new.keras") == expected
+    assert [applied.edit.name for applied in result.edits].count("freeze-models") == bool(expected)
+    [guess] = [guess.what for guess in result.guesses if "models in the model are trained" in guess.what]
+    assert ("middle/inner" in guess) is not bool(expected)

@@ -74,10 +74,16 @@ def test_steps_of_which_nothing_is_stored(tmp_path: Path) -> None:
 @pytest.mark.parametrize("layer", ["zeta", "alpha"])
 @pytest.mark.parametrize("name", ["adam", "momentum", "rmsprop"])
 def test_a_layer_frozen_after_compile(name: str, layer: str, writer: str, tmp_path: Path) -> None:
-    """The state of the other layers is carried: what is kept for them is what was stored for them."""
+    """The state of the other layers is carried, and that the layer was trained before is said."""
     source = edited(RESUME / writer / f"{name}.h5", tmp_path / "old.h5", lambda config: freeze(config, layer))
     whole = convert(RESUME / writer / f"{name}.h5", tmp_path / "whole.keras")
-    assert convert(source, tmp_path / "new.keras").losses == whole.losses
+    result = convert(source, tmp_path / "new.keras")
+    assert result.losses == whole.losses
+    [guess] = [guess for guess in result.guesses if guess not in whole.guesses]
+    assert (guess.where, guess.what.startswith(f"layers are frozen ({layer}), and the optimizer")) == (
+        "optimizer",
+        True,
+    )
     new, old = loaded(tmp_path / "new.keras").optimizer, loaded(tmp_path / "whole.keras").optimizer
     stored = {variable.path.rpartition("/")[2]: np.asarray(variable) for variable in old.variables}
     variables = [variable for variable in new.variables if "alpha" in variable.path or "zeta" in variable.path]

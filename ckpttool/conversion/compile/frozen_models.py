@@ -6,7 +6,8 @@ with a frozen discriminator, and after loading both are trained. Measured with 2
 weights as the model that 2.2.4 loads, and not those of the model that it saved.
 
 The state of the optimizer tells it, where the model was trained: it has arrays for the weights alone that were. 2.2.4
-itself does not take such a state back (`load_model`, keras/engine/saving.py).
+itself does not take such a state back (`load_model`, keras/engine/saving.py). Of a model in a model in the model, the
+order of the stored weights tells it, too: those of a frozen one stand behind all that the model around it trains.
 """
 
 import itertools
@@ -30,8 +31,9 @@ from ckpttool.paths import join_path
 
 FREEZE = Edit(
     "freeze-models",
-    "freezes the models in the model for which the optimizer has no state",
-    "where its arrays are those of one choice of frozen models: these were frozen as the model was compiled",
+    "freezes the models in the model for which the optimizer has no state, or whose weights are stored behind others",
+    "where its arrays are those of one choice of frozen models, or the names of weights tell their order: these were "
+    "frozen as the model was compiled or saved",
 )
 EDITS = (FREEZE,)
 _SHOWN = 3
@@ -41,21 +43,67 @@ _MAX_MODELS = 6
 def with_frozen(
     checkpoint: Checkpoint, architecture: Architecture, alignment: Alignment, origin: Origin, journal: Journal
 ) -> tuple[Architecture, Alignment]:
-    """An architecture and its alignment with the models frozen for which the optimizer has no state, if its arrays show
-    which these are; both unchanged where they do not, or where no model was frozen."""
-    state = _State.of(checkpoint) if origin.of_many_backends and not alignment.left else None
-    trained = by_config(checkpoint, alignment)
+    """An architecture and its alignment with the models frozen of which the file shows that they were: by the state of
+    the optimizer, or where it has none, by the order of weights; both unchanged where it does not."""
+    if not origin.of_many_backends or alignment.left:
+        return architecture, alignment
     models = [layer.path for layer in architecture.layers if layer.is_model]
-    if state is None or state.fits(trained) or not 0 < len(models) <= _MAX_MODELS:
+    state = _State.of(checkpoint)
+    frozen = (
+        _by_order(checkpoint, alignment, models) if state is None else _by_state(checkpoint, alignment, models, state)
+    )
+    if not frozen:
         return architecture, alignment
-    fitting = {choice: left for choice, left in _choices(models, trained) if left and state.fits(left)}
-    if len(fitting) != 1:
-        return architecture, alignment
-    [frozen] = fitting
     written = with_config(architecture, _with_frozen(architecture.config, frozen))
     journal.edit(FREEZE, WHERE, first_of(frozen, _SHOWN))
     slots = tuple(_frozen(slot) if _is_below(slot.place.layer, frozen) else slot for slot in alignment.aligned)
     return written or architecture, replace(alignment, aligned=slots)
+
+
+def _by_state(checkpoint: Checkpoint, alignment: Alignment, models: Sequence[str], state: "_State") -> tuple[str, ...]:
+    """The models for which the optimizer has no state; none where its arrays do not show which these are."""
+    trained = by_config(checkpoint, alignment)
+    if state.fits(trained) or not 0 < len(models) <= _MAX_MODELS:
+        return ()
+    fitting = [choice for choice, left in _choices(models, trained) if left and state.fits(left)]
+    return fitting[0] if len(fitting) == 1 else ()
+
+
+def _by_order(checkpoint: Checkpoint, alignment: Alignment, models: Sequence[str]) -> tuple[str, ...]:
+    """The models in a model in the model whose weights are stored behind others that are trained, but stand before them
+    in the model.
+
+    `Network.trainable_weights` leaves out those of a frozen model, and `Network.weights` has all others behind them
+    (keras/engine/network.py, 2.2.4; `Container`, keras/engine/topology.py, 1.2.2).
+    """
+    deep = [model for model in models if _is_below(model.rpartition("/")[0], models)]
+    trained = [aligned for aligned in alignment.aligned if aligned.place.slot.trainable and aligned.stored]
+    if not deep or not all(map(_has_name_of_layer, trained)):
+        return ()  # without names, weights are held to be in the order of layers
+    turns = {weight.path: turn for turn, weight in enumerate(checkpoint.section(Section.MODEL))}
+    return tuple(model for model in deep if _is_stored_behind(model, deep, trained, turns))
+
+
+def _is_stored_behind(model: str, deep: Sequence[str], trained: Sequence[Aligned], turns: Mapping[str, int]) -> bool:
+    """Whether the weights of a model stand behind those of the layers around it, of which some come after it."""
+    own = [at for at, aligned in enumerate(trained) if _is_below(aligned.place.layer, [model])]
+    groups = {trained[at].place.group for at in own}
+    around = [
+        at
+        for at, aligned in enumerate(trained)
+        if aligned.place.group in groups and not _is_below(aligned.place.layer, deep)
+    ]
+    if not own or not around or around[-1] < own[0]:
+        return False
+    first = min(turns[part.weight.path] for at in own for part in trained[at].stored)
+    return first > max(turns[part.weight.path] for at in around for part in trained[at].stored)
+
+
+def _has_name_of_layer(aligned: Aligned) -> bool:
+    """Whether the stored names of a weight have the name of its layer ("dense_1/kernel:0"; Keras 1: "dense_1_W")."""
+    layer = aligned.place.layer.rpartition("/")[2]
+    names = (f"/{part.weight.name}" for part in aligned.stored)
+    return all(f"/{layer}/" in name or ("/" not in name[1:] and name.startswith(f"/{layer}_")) for name in names)
 
 
 def note(
@@ -68,8 +116,11 @@ def note(
     state = _State.of(checkpoint)
     if state is not None and state.fits(by_config(checkpoint, alignment)):
         return
+    trained = [aligned.place.layer for aligned in alignment.aligned if aligned.place.slot.trainable]
+    models = [layer.path for layer in architecture.layers if layer.is_model]
+    frozen = {model for model in models if not any(_is_below(layer, [model]) for layer in trained)}
     wrapped = (label for label, entry in nested_entries(architecture.config) if entry["class_name"] in MODELS)
-    labels = list(dict.fromkeys([*(layer.path for layer in architecture.layers if layer.is_model), *wrapped]))
+    labels = [label for label in dict.fromkeys([*models, *wrapped]) if label not in frozen]
     if labels:
         journal.guess(
             WHERE,

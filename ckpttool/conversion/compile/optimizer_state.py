@@ -30,6 +30,7 @@ from ckpttool.conversion.compile.stored_state import LATE, WHERE, Key, StoredSta
 from ckpttool.conversion.compile.trained_weights import OwnWeight, Source, candidates
 from ckpttool.conversion.config.result import Rewritten
 from ckpttool.conversion.journal import Edit, Journal
+from ckpttool.escape import first_of
 from ckpttool.formats.hdf5.values import Repeated
 from ckpttool.formats.weight_paths import PATH_KINDS
 from ckpttool.io import dtypes
@@ -48,6 +49,7 @@ BEGIN_LATE = Edit(
 )
 EDITS = (BEGIN, BEGIN_LATE)
 _NONE_WRITTEN = "none is written, of which Keras warns, and training begins anew"
+_SHOWN = 3
 MAX_NUMBERS = 5  # variables of an optimizer, and of one that scales its loss, that belong to no weight
 _BEGIN_WITH_ZEROS = frozenset(
     {
@@ -225,9 +227,23 @@ class _Conversion(NamedTuple):
                 raise StateNotConvertible(f"nothing stored is {slot.name}")
             variables[slot.path] = weight
         self.journal.losses += notes.losses
+        self._note_frozen(sources)
         if begun:
             self.journal.edit(BEGIN_LATE, WHERE, f"{len(begun)} variables")
         return variables
+
+    def _note_frozen(self, sources: Sequence[Source]) -> None:
+        """Note the layers that were trained and are frozen now: where they were frozen after `compile`, the model that
+        was saved still trained them, and no older Keras does once it has loaded them: `compile` takes those
+        that the config leaves trainable (keras/engine/training.py, 2.2.4 and 2.10)."""
+        slots = ((source.aligned.place.layer, source.aligned.place.slot) for source in sources if source.aligned)
+        frozen = list(dict.fromkeys(layer for layer, slot in slots if slot.frozen))
+        if frozen:
+            self.journal.guess(
+                WHERE,
+                f"layers are frozen ({first_of(frozen, _SHOWN)}), and the optimizer has state for them: if they were "
+                "frozen after compile, the model that was saved still trained them, which no Keras does after loading",
+            )
 
     def arrays_by_label(self, sources: Sequence[Source], stored_state: StoredState) -> dict[str, Weight]:
         """The arrays by the labels of their weights and their kinds, such as `dense/kernel/momentum`."""
