@@ -16,6 +16,7 @@ from ckpttool.formats.hdf5.values import InMemory
 from ckpttool.model.arguments import Args
 from ckpttool.model.buildability import buildability_of_keras
 from ckpttool.model.generations.generation import Generation
+from ckpttool.model.generations.own_classes import marked
 from tests.conversion.of_generation import of_generation
 from tests.live import keras
 
@@ -24,9 +25,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")  # of
 
 def converted(class_name: str, version: str, **arguments: Any) -> tuple[dict[str, Any], Journal]:
     """The arguments of a layer of Keras 2 in the words of Keras 3, which builds it."""
-    inner = {"class_name": class_name, "config": {"name": "layer", "batch_input_shape": [None, 1], **arguments}}
+    inner = {"name": "layer", "trainable": True, "batch_input_shape": [None, 1], **arguments}
+    layers = [{"class_name": class_name, "config": inner}]
     journal = Journal()
-    config = {"class_name": "Sequential", "config": {"name": "m", "layers": [inner]}}
+    config = marked({"class_name": "Sequential", "config": {"name": "m", "layers": layers}}, version)
     new_config = rewrite(of_generation(config, Generation.KERAS_2), journal, origin=Origin(version)).config
     assert not journal.refusals
     return new_config["config"]["layers"][-1]["config"], journal

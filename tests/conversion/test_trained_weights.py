@@ -103,11 +103,12 @@ def test_a_layer_set_free_after_compile(tmp_path: Path) -> None:
 
 
 def test_weights_that_had_no_gradient(tmp_path: Path) -> None:
-    """tf.keras up to 2.10 made what it keeps for a weight at its first gradient, as zeros; so does the converted
-    model."""
+    """tf.keras up to 2.10 made what it keeps for a weight at its first gradient, as zeros; so does the converted model,
+    and it is said, since these weights may have been frozen as the model was compiled."""
     source = without(RESUME / "keras2.15" / "old_adam.h5", tmp_path / "old.h5", "zeta")
     result = convert(source, tmp_path / "new.keras")
     assert result.losses == ()
+    assert any(guess.what.startswith("zeta/kernel, zeta/bias are trained, and the") for guess in result.guesses)
     assert "begin-optimizer-late" in [applied.edit.name for applied in result.edits]
     optimizer = loaded(tmp_path / "new.keras").optimizer
     assert int(optimizer.iterations) == 3

@@ -21,9 +21,9 @@ def attempts(layers):
     for name, value in (
         ("rate", 0.1), ("units", 2), ("size", 2), ("function", abs), ("axes", 1), ("n", 2), ("output_dim", 2),
         ("dims", (1,)), ("target_shape", (1,)), ("stddev", 0.1), ("l2", 0.1), ("activation", "relu"),
-        ("vocabulary", ["a"]), ("num_bins", 2), ("bin_boundaries", [0.5]), ("num_tokens", 2), ("scale", 2.0),
-        ("factor", 0.1), ("cells", [cell]), ("cell", cell), ("mode", "concat"), ("layer", layers.LSTM(2)),
-        ("layer", layers.Dense(2)), ("mask_value", 0.0), ("kernel_size", 2),
+        ("vocabulary", ["a"]), ("num_bins", 2), ("bin_boundaries", [0.5]), ("bins", [0.5]), ("num_tokens", 2),
+        ("scale", 2.0), ("factor", 0.1), ("cells", [cell]), ("cell", cell), ("mode", "concat"),
+        ("layer", layers.LSTM(2)), ("layer", layers.Dense(2)), ("mask_value", 0.0), ("kernel_size", 2),
     ):  # fmt: skip
         yield {name: value}
     yield {"filters": 2, "kernel_size": 2}

@@ -230,6 +230,12 @@ class _Conversion(NamedTuple):
         self._note_frozen(sources)
         if begun:
             self.journal.edit(BEGIN_LATE, WHERE, f"{len(begun)} variables")
+            weights = list(dict.fromkeys(name.rpartition("/")[0] for name in begun))
+            self.journal.guess(
+                WHERE,
+                f"{first_of(weights, _SHOWN)} are trained, and the optimizer has no state for them, as before their "
+                "first gradient; if they were frozen as the model was compiled, what was saved did not train them",
+            )
         return variables
 
     def _note_frozen(self, sources: Sequence[Source]) -> None:
