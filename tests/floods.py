@@ -31,64 +31,64 @@ GOOD = FIXTURES / "keras3.0/mlp.keras"
 Flood = Callable[[int], bytes]
 
 
-class Raw:
+class Hdf5File:
     """A file of HDF5 put together byte by byte: superblock 0, version 1 headers, symbol tables."""
 
     def __init__(self) -> None:
-        self.out = bytearray(96)
+        self.content = bytearray(96)
 
     def put(self, content: bytes) -> int:
         """Adds bytes; gives their address."""
-        at = len(self.out)
-        self.out += content + bytes(-len(content) % 8)
+        at = len(self.content)
+        self.content += content + bytes(-len(content) % 8)
         return at
 
     def header(self, messages: bytes, count: int = 1) -> int:
         """Adds an object header with these messages; gives its address."""
         return self.put(struct.pack("<BxHII4x", 1, count & 0xFFFF, 1, len(messages)) + messages)
 
-    def dataset(self, shape: Sequence[int] = (2,), address: int = UNDEFINED, kind: bytes = b"") -> int:
+    def dataset(self, shape: Sequence[int] = (2,), address: int = UNDEFINED, datatype: bytes = b"") -> int:
         """Adds the header of a contiguous dataset of float32."""
         space = struct.pack(f"<BBB5x{len(shape)}Q", 1, len(shape), 0, *shape)
         nbytes = 4
         for size in shape:
             nbytes *= size
         layout = struct.pack("<BBQQ", 3, 1, address, nbytes)
-        return self.header(message(1, space) + message(3, kind or FLOAT32) + message(8, layout), 3)
+        return self.header(message(1, space) + message(3, datatype or FLOAT32) + message(8, layout), 3)
 
-    def group(self, entries: Iterable[tuple[int, int]], heap: bytes, more: bytes = b"") -> int:
+    def group(self, entries: Iterable[tuple[int, int]], heap: bytes, messages: bytes = b"") -> int:
         """Adds a group: every entry is the offset of a name in the heap and the address of what it names."""
-        return self.header(message(0x11, struct.pack("<QQ", self.tree(list(entries)), self.heap(heap))) + more)
+        return self.header(message(0x11, struct.pack("<QQ", self.tree(list(entries)), self.heap(heap))) + messages)
 
     def heap(self, names: bytes) -> int:
         """Adds a heap of names."""
         at = self.put(names)
         return self.put(struct.pack("<4s4xQQQ", b"HEAP", len(names), 1, at))
 
-    def tree(self, entries: list[tuple[int, int]], of: int = 5000) -> int:
+    def tree(self, entries: list[tuple[int, int]], per_node: int = 5000) -> int:
         """Adds one tree with large symbol nodes."""
         nodes, last = [], []
-        for start in range(0, len(entries) or 1, of):
-            part = entries[start : start + of]
+        for start in range(0, len(entries) or 1, per_node):
+            part = entries[start : start + per_node]
             node = struct.pack("<4sBxH", b"SNOD", 1, len(part))
             nodes.append(self.put(node + b"".join(struct.pack("<QQ24x", *entry) for entry in part)))
             last.append(part[-1][0] if part else 0)
         children = b"".join(struct.pack("<QQ", *child) for child in zip(nodes, last, strict=True))
         return self.put(struct.pack("<4sBBHQQQ", b"TREE", 0, 0, len(nodes), UNDEFINED, UNDEFINED, 0) + children)
 
-    def named(self, things: dict[str, int], more: bytes = b"") -> int:
-        """Adds a group of things by their names."""
+    def named(self, objects: dict[str, int], messages: bytes = b"") -> int:
+        """Adds a group of objects by their names."""
         heap, entries = bytearray(8), []
-        for name, address in sorted(things.items(), key=lambda thing: thing[0].encode()):
+        for name, address in sorted(objects.items(), key=lambda item: item[0].encode()):
             entries.append((len(heap), address))
             heap += name.encode() + b"\0"
-        return self.group(entries, bytes(heap), more)
+        return self.group(entries, bytes(heap), messages)
 
     def finished(self, root: int) -> bytes:
         """The whole file."""
-        addresses = (0, UNDEFINED, len(self.out), UNDEFINED, 0, root, 0, 0, 0)
-        struct.pack_into("<8s5x2BxHH4x6QI4xQQ", self.out, 0, b"\x89HDF\r\n\x1a\n", 8, 8, 4, 16, *addresses)
-        return bytes(self.out)
+        addresses = (0, UNDEFINED, len(self.content), UNDEFINED, 0, root, 0, 0, 0)
+        struct.pack_into("<8s5x2BxHH4x6QI4xQQ", self.content, 0, b"\x89HDF\r\n\x1a\n", 8, 8, 4, 16, *addresses)
+        return bytes(self.content)
 
 
 FLOAT32 = struct.pack("<II", 0x11 | 0x1F20 << 8, 4) + struct.pack("<HHBBBBI", 0, 32, 23, 8, 0, 23, 127)
@@ -157,18 +157,18 @@ def archive(path: Path, weights: bytes | None = None, config: str | None = None)
 # ---- HDF5
 
 
-def in_vars(raw: Raw, things: dict[str, int]) -> bytes:
-    """A file whose layer `dense` has these things in its group `vars`."""
-    dense = raw.named({"vars": raw.named(things)})
-    return raw.finished(raw.named({"layers": raw.named({"dense": dense})}))
+def in_vars(file: Hdf5File, objects: dict[str, int]) -> bytes:
+    """A file whose layer `dense` has these objects in its group `vars`."""
+    dense = file.named({"vars": file.named(objects)})
+    return file.finished(file.named({"layers": file.named({"dense": dense})}))
 
 
 def one_block(kind: int, size: int) -> bytes:
     """A file with headers that all continue in one block of messages of a kind, which have no content."""
-    raw = Raw()
-    block = raw.put(message(kind, b"") * (40 * size))
-    again = message(0x10, struct.pack("<QQ", block, 320 * size))
-    return in_vars(raw, {str(n): raw.header(again + message(1, b"\1" * 8)) for n in range(16)})
+    file = Hdf5File()
+    block = file.put(message(kind, b"") * (40 * size))
+    continuation = message(0x10, struct.pack("<QQ", block, 320 * size))
+    return in_vars(file, {str(n): file.header(continuation + message(1, b"\1" * 8)) for n in range(16)})
 
 
 @flood(".weights.h5")
@@ -186,191 +186,191 @@ def tiny_messages(size: int) -> bytes:
 @flood(".weights.h5")
 def continuations(size: int) -> bytes:
     """A header of very many short blocks."""
-    raw = Raw()
-    start = len(raw.out)
+    file = Hdf5File()
+    start = len(file.content)
     for n in range(size):
-        raw.put(message(0x10, struct.pack("<QQ", start + 24 * (n + 1), 24)))
-    raw.put(message(0, b"") * 3)
-    return in_vars(raw, {"0": raw.header(message(0x10, struct.pack("<QQ", start, 24)))})
+        file.put(message(0x10, struct.pack("<QQ", start + 24 * (n + 1), 24)))
+    file.put(message(0, b"") * 3)
+    return in_vars(file, {"0": file.header(message(0x10, struct.pack("<QQ", start, 24)))})
 
 
 @flood(".weights.h5")
 def one_dataset_under_many_names(size: int) -> bytes:
     """Very many links to one dataset."""
-    raw = Raw()
-    dataset = raw.dataset()
-    return in_vars(raw, {str(n): dataset for n in range(size)})
+    file = Hdf5File()
+    dataset = file.dataset()
+    return in_vars(file, {str(n): dataset for n in range(size)})
 
 
 @flood(".weights.h5")
 def many_datasets(size: int) -> bytes:
     """Very many datasets."""
-    raw = Raw()
-    return in_vars(raw, {str(n): raw.dataset() for n in range(size)})
+    file = Hdf5File()
+    return in_vars(file, {str(n): file.dataset() for n in range(size)})
 
 
 @flood(".weights.h5")
 def many_layers(size: int) -> bytes:
     """Very many layers of one weight."""
-    raw = Raw()
-    layers = {f"dense_{n}": raw.named({"vars": raw.named({"0": raw.dataset()})}) for n in range(size // 4)}
-    return raw.finished(raw.named({"layers": raw.named(layers)}))
+    file = Hdf5File()
+    layers = {f"dense_{n}": file.named({"vars": file.named({"0": file.dataset()})}) for n in range(size // 4)}
+    return file.finished(file.named({"layers": file.named(layers)}))
 
 
 @flood(".weights.h5")
 def unstored(size: int) -> bytes:
     """Datasets of 60 MB of which nothing is stored."""
-    raw = Raw()
-    return in_vars(raw, {str(n): raw.dataset((15_000_000,)) for n in range(size // 8)})
+    file = Hdf5File()
+    return in_vars(file, {str(n): file.dataset((15_000_000,)) for n in range(size // 8)})
 
 
 @flood(".weights.h5")
 def shared_bytes(size: int) -> bytes:
     """Datasets that all keep their values in the same bytes."""
-    raw = Raw()
-    place = raw.put(bytes(size * 100))
-    return in_vars(raw, {str(n): raw.dataset((size * 25,), place) for n in range(size // 8)})
+    file = Hdf5File()
+    place = file.put(bytes(size * 100))
+    return in_vars(file, {str(n): file.dataset((size * 25,), place) for n in range(size // 8)})
 
 
 @flood(".weights.h5")
 def wide_names(size: int) -> bytes:
     """Names of 4 KB that overlap in their heap, with a character of four bytes in each."""
-    raw = Raw()
+    file = Hdf5File()
     heap = bytes(8) + b"a" * size + b"a" * 4000 + "\U0001f600".encode() + b"\0"
-    dataset = raw.dataset()
-    things = raw.group([(8 + n, dataset) for n in range(size)], heap)
-    dense = raw.named({"vars": things})
-    return raw.finished(raw.named({"layers": raw.named({"dense": dense})}))
+    dataset = file.dataset()
+    objects = file.group([(8 + n, dataset) for n in range(size)], heap)
+    dense = file.named({"vars": objects})
+    return file.finished(file.named({"layers": file.named({"dense": dense})}))
 
 
 @flood(".weights.h5")
 def long_numbers(size: int) -> bytes:
     """Names of 4 KB of digits and letters, which a natural order takes apart."""
-    raw = Raw()
+    file = Hdf5File()
     heap = bytes(8) + b"1a" * (size // 2) + b"1a" * 2000 + b"\0"
-    dataset = raw.dataset()
-    things = raw.group([(8 + n, dataset) for n in range(size)], heap)
-    return raw.finished(raw.named({"layers": raw.named({"dense": raw.named({"vars": things})})}))
+    dataset = file.dataset()
+    objects = file.group([(8 + n, dataset) for n in range(size)], heap)
+    return file.finished(file.named({"layers": file.named({"dense": file.named({"vars": objects})})}))
 
 
 @flood(".weights.h5")
 def deep_groups(size: int) -> bytes:
     """Groups in groups, each with a long name."""
-    raw = Raw()
-    thing = raw.named({"0": raw.dataset()})
-    thing = raw.named({"vars": thing})
+    file = Hdf5File()
+    group = file.named({"0": file.dataset()})
+    group = file.named({"vars": group})
     for _ in range(min(4000, size)):
-        thing = raw.named({"layer" * 50: thing})
-    return raw.finished(thing)
+        group = file.named({"layer" * 50: group})
+    return file.finished(group)
 
 
 @flood(".weights.h5")
 def deep_and_wide(size: int) -> bytes:
     """A long path with very many weights at its end."""
-    raw = Raw()
-    thing = raw.named({"vars": raw.named({str(n): raw.dataset() for n in range(size // 4)})})
+    file = Hdf5File()
+    group = file.named({"vars": file.named({str(n): file.dataset() for n in range(size // 4)})})
     for _ in range(200):
-        thing = raw.named({"layers": thing})
-    return raw.finished(thing)
+        group = file.named({"layers": group})
+    return file.finished(group)
 
 
 @flood(".weights.h5")
 def one_symbol_node_in_many_groups(size: int) -> bytes:
     """Groups that share one tree and one heap."""
-    raw = Raw()
+    file = Hdf5File()
     heap = bytearray(8)
     entries = []
-    dataset = raw.dataset()
+    dataset = file.dataset()
     for n in range(4000):
         entries.append((len(heap), dataset))
         heap += f"{n:05}\0".encode()
-    body = message(0x11, struct.pack("<QQ", raw.tree(entries), raw.heap(bytes(heap))))
-    return in_vars(raw, {str(n): raw.header(body) for n in range(size)})
+    body = message(0x11, struct.pack("<QQ", file.tree(entries), file.heap(bytes(heap))))
+    return in_vars(file, {str(n): file.header(body) for n in range(size)})
 
 
 @flood(".weights.h5")
 def compound_types(size: int) -> bytes:
     """Datasets of one named type with thousands of members."""
-    raw = Raw()
+    file = Hdf5File()
     member = b"a\0".ljust(8, b"\0") + struct.pack("<I28x", 0) + FLOAT32
     count = 1000
     kind = struct.pack("<II", 0x16 | count << 8, 4) + member * count
-    named = raw.header(message(3, kind))
+    named = file.header(message(3, kind))
     shared = struct.pack("<BB6xQ", 1, 0, named)
     space, layout = struct.pack("<BBB5xQ", 1, 1, 0, 2), struct.pack("<BBQQ", 3, 1, UNDEFINED, 8)
     body = message(1, space) + message(3, shared, 2) + message(8, layout)
-    return in_vars(raw, {str(n): raw.header(body) for n in range(size)})
+    return in_vars(file, {str(n): file.header(body) for n in range(size)})
 
 
 @flood(".weights.h5")
 def different_compound_types(size: int) -> bytes:
     """Datasets of types with thousands of members, no two of them alike."""
-    raw = Raw()
+    file = Hdf5File()
     member = b"a\0".ljust(8, b"\0") + struct.pack("<I28x", 0) + FLOAT32
-    things = {}
+    objects = {}
     for n in range(size // 50):
         kind = struct.pack("<II", 0x16 | 1001 << 8, 4) + member * 1000 + f"{n:07}".encode() + b"\0" + member[8:]
-        things[str(n)] = raw.dataset((2,), kind=kind)
-    return in_vars(raw, things)
+        objects[str(n)] = file.dataset((2,), datatype=kind)
+    return in_vars(file, objects)
 
 
 @flood(".weights.h5")
 def nested_types(size: int) -> bytes:
     """Types in types in types, each with eight members."""
-    raw = Raw()
+    file = Hdf5File()
     kind = FLOAT32
     while 8 * len(kind) < 60_000:
         inner = b"".join(f"{n}\0".encode().ljust(8, b"\0") + struct.pack("<I28x", 0) + kind for n in range(8))
         kind = struct.pack("<II", 0x16 | 8 << 8, 4) + inner
-    return in_vars(raw, {str(n): raw.dataset((2,), kind=kind) for n in range(size // 50)})
+    return in_vars(file, {str(n): file.dataset((2,), datatype=kind) for n in range(size // 50)})
 
 
 @flood(".weights.h5")
 def many_attributes(size: int) -> bytes:
     """Very many attributes of one group."""
-    raw = Raw()
-    more = b"".join(number(f"a{n}", n) for n in range(size))
-    group = raw.named({"0": raw.dataset()}, more)
-    return raw.finished(raw.named({"layers": raw.named({"dense": raw.named({"vars": group})})}))
+    file = Hdf5File()
+    messages = b"".join(number(f"a{n}", n) for n in range(size))
+    group = file.named({"0": file.dataset()}, messages)
+    return file.finished(file.named({"layers": file.named({"dense": file.named({"vars": group})})}))
 
 
 @flood(".weights.h5")
 def attributes_everywhere(size: int) -> bytes:
     """Groups that all continue in one block of attributes."""
-    raw = Raw()
+    file = Hdf5File()
     block = b"".join(number(f"a{n}", n) for n in range(4000))
-    more = message(0x10, struct.pack("<QQ", raw.put(block), len(block)))
-    inner = {"0": raw.dataset()}
-    layers = {f"dense_{n}": raw.named({"vars": raw.named(inner, more)}) for n in range(size // 8)}
-    return raw.finished(raw.named({"layers": raw.named(layers)}))
+    messages = message(0x10, struct.pack("<QQ", file.put(block), len(block)))
+    inner = {"0": file.dataset()}
+    layers = {f"dense_{n}": file.named({"vars": file.named(inner, messages)}) for n in range(size // 8)}
+    return file.finished(file.named({"layers": file.named(layers)}))
 
 
 @flood(".weights.h5")
 def large_names_of_objects(size: int) -> bytes:
     """Groups `vars` whose attribute `name` is one text of a megabyte, kept once."""
-    raw = Raw()
+    file = Hdf5File()
     text = b"\xf0\x9f\x98\x80" + b"a" * (size * 50)
-    place = raw.put(collection(text))
+    place = file.put(collection(text))
     vlen = struct.pack("<II", 0x19 | 1 << 8, 16) + struct.pack("<II", 0x10, 1) + struct.pack("<HH", 0, 8)
-    more = attribute("name", vlen, (), struct.pack("<IQI", len(text), place, 1))
-    layers = {f"d{n}": raw.named({"vars": raw.named({"0": raw.dataset()}, more)}) for n in range(size // 8)}
-    return raw.finished(raw.named({"layers": raw.named(layers)}))
+    messages = attribute("name", vlen, (), struct.pack("<IQI", len(text), place, 1))
+    layers = {f"d{n}": file.named({"vars": file.named({"0": file.dataset()}, messages)}) for n in range(size // 8)}
+    return file.finished(file.named({"layers": file.named(layers)}))
 
 
-def chunked(raw: Raw, shape: Sequence[int], chunk: Sequence[int], address: int, filters: bytes = b"") -> int:
+def chunked(file: Hdf5File, shape: Sequence[int], chunk: Sequence[int], address: int, filters: bytes = b"") -> int:
     """Adds the header of a chunked dataset."""
     space = struct.pack(f"<BBB5x{len(shape)}Q", 1, len(shape), 0, *shape)
     layout = struct.pack(f"<BBBQ{len(chunk)}II", 3, 2, len(chunk) + 1, address, *chunk, 4)
     pipeline = message(0x0B, filters) if filters else b""
-    return raw.header(message(1, space) + message(3, FLOAT32) + message(8, layout) + pipeline, 4)
+    return file.header(message(1, space) + message(3, FLOAT32) + message(8, layout) + pipeline, 4)
 
 
-def chunk_tree(raw: Raw, offsets: Iterable[int], stored: int, place: int) -> int:
+def chunk_tree(file: Hdf5File, offsets: Iterable[int], stored: int, place: int) -> int:
     """Adds a tree of chunks of one axis that all lie at one place."""
     entries = [struct.pack("<IIQQQ", stored, 0, offset, 0, place) for offset in offsets]
     last = struct.pack("<IIQQ", 0, 0, 2**40, 0)
     node = struct.pack("<4sBBHQQ", b"TREE", 1, 0, len(entries), UNDEFINED, UNDEFINED)
-    return raw.put(node + b"".join(entries) + last)
+    return file.put(node + b"".join(entries) + last)
 
 
 GZIP = struct.pack("<BB6xHHHHI4x", 1, 1, 1, 0, 1, 1, 9)
@@ -379,38 +379,38 @@ GZIP = struct.pack("<BB6xHHHHI4x", 1, 1, 1, 0, 1, 1, 9)
 @flood(".weights.h5")
 def chunks_at_one_place(size: int) -> bytes:
     """Chunks of a megabyte that are all the same thousand bytes deflated."""
-    raw = Raw()
+    file = Hdf5File()
     packed = zlib.compress(bytes(4 << 20), 9)
-    place = raw.put(packed)
+    place = file.put(packed)
     count = min(60_000, size // 20)
-    tree = chunk_tree(raw, ((1 << 20) * n for n in range(count)), len(packed), place)
-    return in_vars(raw, {"0": chunked(raw, (count << 20,), (1 << 20,), tree, GZIP)})
+    tree = chunk_tree(file, ((1 << 20) * n for n in range(count)), len(packed), place)
+    return in_vars(file, {"0": chunked(file, (count << 20,), (1 << 20,), tree, GZIP)})
 
 
 @flood(".weights.h5")
 def chunked_datasets_at_one_place(size: int) -> bytes:
     """Very many datasets of 60 MB that share one index of chunks."""
-    raw = Raw()
+    file = Hdf5File()
     packed = zlib.compress(bytes(60 << 20), 9)
-    tree = chunk_tree(raw, [0], len(packed), raw.put(packed))
-    things = {str(n): chunked(raw, (15 << 20,), (15 << 20,), tree, GZIP) for n in range(size // 40)}
-    return in_vars(raw, things)
+    tree = chunk_tree(file, [0], len(packed), file.put(packed))
+    objects = {str(n): chunked(file, (15 << 20,), (15 << 20,), tree, GZIP) for n in range(size // 40)}
+    return in_vars(file, objects)
 
 
 @flood(".weights.h5")
 def tiny_chunks(size: int) -> bytes:
     """Datasets of many tiny chunks, of which none is stored."""
-    raw = Raw()
-    tree = chunk_tree(raw, [], 0, 0)
-    return in_vars(raw, {str(n): chunked(raw, (9_999,), (1,), tree) for n in range(size // 8)})
+    file = Hdf5File()
+    tree = chunk_tree(file, [], 0, 0)
+    return in_vars(file, {str(n): chunked(file, (9_999,), (1,), tree) for n in range(size // 8)})
 
 
 @flood(".weights.h5")
 def unstored_chunks(size: int) -> bytes:
     """Chunked datasets of 60 MB of which nothing is stored."""
-    raw = Raw()
-    things = {str(n): chunked(raw, (15_000_000,), (15_000_000,), UNDEFINED) for n in range(size // 8)}
-    return in_vars(raw, things)
+    file = Hdf5File()
+    objects = {str(n): chunked(file, (15_000_000,), (15_000_000,), UNDEFINED) for n in range(size // 8)}
+    return in_vars(file, objects)
 
 
 def checksummed(data: bytes) -> bytes:
@@ -420,52 +420,50 @@ def checksummed(data: bytes) -> bytes:
     return data + struct.pack("<I", lookup3(data))
 
 
-def fractal_heap(raw: Raw, block: bytes, bits: int = 16) -> int:
+def fractal_heap(file: Hdf5File, block: bytes, bits: int = 16) -> int:
     """Adds a fractal heap of one block, whose objects lie behind its prefix."""
-    heap = len(raw.out) + len(block) + (-len(block) % 8)
-    del heap
-    place = raw.put(block)
+    place = file.put(block)
     head = struct.pack("<4sBHHBIQQQQ", b"FRHP", 0, 7, 0, 0, 4096, 0, UNDEFINED, 0, UNDEFINED)
     head += struct.pack("<8Q", 0, 0, 0, 1, 0, 0, 0, 0)
     head += struct.pack("<HQQHHQH", 4, len(block), max(len(block), 65536), bits, 1, place, 0)
-    return raw.put(checksummed(head))
+    return file.put(checksummed(head))
 
 
 @flood(".weights.h5")
 def leaf_again(size: int) -> bytes:
     """A version 2 B-tree whose inner nodes name one leaf again and again."""
-    raw = Raw()
-    link = struct.pack("<BBB1sQ", 1, 0, 1, b"x", raw.dataset())
-    heap = fractal_heap(raw, link.ljust(512, b"\0"))
+    file = Hdf5File()
+    link = struct.pack("<BBB1sQ", 1, 0, 1, b"x", file.dataset())
+    heap = fractal_heap(file, link.ljust(512, b"\0"))
     record = struct.pack("<IBHI", 0, 0, 0, len(link))
     node_size, record_size = 65_536, 11
     per_leaf = (node_size - 10) // record_size
-    leaf = raw.put(checksummed(b"BTLF\0\5" + record * per_leaf).ljust(node_size, b"\0"))
+    leaf = file.put(checksummed(b"BTLF\0\5" + record * per_leaf).ljust(node_size, b"\0"))
     pointer = struct.pack("<QH", leaf, per_leaf)
     fan = min(size // 10, (node_size - 10 - 10) // (record_size + 10))
-    inner = raw.put((b"BTIN\0\5" + record * fan + pointer * (fan + 1)).ljust(node_size, b"\0"))
+    inner = file.put((b"BTIN\0\5" + record * fan + pointer * (fan + 1)).ljust(node_size, b"\0"))
     total = fan + (fan + 1) * per_leaf
     head = struct.pack("<4sBBIHHBBQHQ", b"BTHD", 0, 5, node_size, record_size, 1, 98, 40, inner, fan, total)
-    tree = raw.put(checksummed(head))
+    tree = file.put(checksummed(head))
     info = message(2, struct.pack("<BBQQ", 0, 0, heap, tree))
-    return raw.finished(raw.named({"layers": raw.named({"vars": raw.header(info)}), "vars": raw.named({})}))
+    return file.finished(file.named({"layers": file.named({"vars": file.header(info)}), "vars": file.named({})}))
 
 
 @flood(".weights.h5")
 def heap_rows_again(size: int) -> bytes:
     """A fractal heap whose indirect blocks name one another again and again, in many groups."""
-    raw = Raw()
+    file = Hdf5File()
     rows, width = 64, min(1000, max(1, size // 20))
-    block = raw.put(b"FHDB".ljust(512, b"\0"))
+    block = file.put(b"FHDB".ljust(512, b"\0"))
     children = struct.pack("<Q", block) * (rows * width)
-    place = raw.put(b"FHIB\0" + bytes(8) + bytes(2) + children)
+    place = file.put(b"FHIB\0" + bytes(8) + bytes(2) + children)
     head = struct.pack("<4sBHHBIQQQQ", b"FRHP", 0, 7, 0, 0, 4096, 0, UNDEFINED, 0, UNDEFINED)
     head += struct.pack("<8Q", 0, 0, 0, 1, 0, 0, 0, 0)
     head += struct.pack("<HQQHHQH", width, 512, 2**62, 16, 1, place, rows)
-    heap = raw.put(checksummed(head))
-    tree = raw.put(checksummed(struct.pack("<4sBBIHHBBQHQ", b"BTHD", 0, 5, 512, 11, 0, 98, 40, UNDEFINED, 0, 0)))
+    heap = file.put(checksummed(head))
+    tree = file.put(checksummed(struct.pack("<4sBBIHHBBQHQ", b"BTHD", 0, 5, 512, 11, 0, 98, 40, UNDEFINED, 0, 0)))
     info = message(2, struct.pack("<BBQQ", 0, 0, heap, tree))
-    return in_vars(raw, {str(n): raw.header(info) for n in range(size // 8)})
+    return in_vars(file, {str(n): file.header(info) for n in range(size // 8)})
 
 
 # ---- the layouts of Keras
@@ -474,85 +472,87 @@ def heap_rows_again(size: int) -> bytes:
 @flood(".h5")
 def names_of_layers(size: int) -> bytes:
     """A million names of layers that are not there."""
-    raw = Raw()
+    file = Hdf5File()
     listed = b"".join(f"{n:07}".encode() for n in range(min(9000, size)))
     pieces = b"".join(texts(f"layer_names{n}", 7, listed) for n in range(size // 100))
-    return raw.finished(raw.named({"model_weights": raw.named({"dense": raw.named({})}, pieces)}))
+    return file.finished(file.named({"model_weights": file.named({"dense": file.named({})}, pieces)}))
 
 
 @flood(".h5")
 def names_of_weights(size: int) -> bytes:
     """A million names of weights that are not there."""
-    raw = Raw()
+    file = Hdf5File()
     listed = b"".join(f"{n:07}".encode() for n in range(min(9000, size)))
     pieces = b"".join(texts(f"weight_names{n}", 7, listed) for n in range(size // 100))
-    layer = raw.named({"kernel:0": raw.dataset()}, pieces)
-    return raw.finished(raw.named({"dense": layer}, texts("layer_names", 5, b"dense")))
+    layer = file.named({"kernel:0": file.dataset()}, pieces)
+    return file.finished(file.named({"dense": layer}, texts("layer_names", 5, b"dense")))
 
 
 @flood(".h5")
 def names_again(size: int) -> bytes:
     """Layers that all name the same weights, in one block of pieces."""
-    raw = Raw()
+    file = Hdf5File()
     listed = b"".join(f"{n:07}".encode() for n in range(9000))
     block = texts("weight_names", 7, listed)
-    more = message(0x10, struct.pack("<QQ", raw.put(block), len(block)))
-    weights = {f"l{n:05}": raw.named({"k": raw.dataset()}, more) for n in range(min(10_000, size // 4))}
-    return raw.finished(raw.named(weights, texts("layer_names", 6, "".join(weights).encode())))
+    messages = message(0x10, struct.pack("<QQ", file.put(block), len(block)))
+    weights = {f"l{n:05}": file.named({"k": file.dataset()}, messages) for n in range(min(10_000, size // 4))}
+    return file.finished(file.named(weights, texts("layer_names", 6, "".join(weights).encode())))
 
 
 @flood(".h5")
 def listed_weights_of_all_layers(size: int) -> bytes:
     """Layers without weight_names, for each of which all weights are looked through."""
-    raw = Raw()
-    layers = {f"l{n:05}": raw.named({"k": raw.dataset()}) for n in range(min(10_000, size // 4))}
-    return raw.finished(raw.named(layers, texts("layer_names", 6, "".join(layers).encode()[:60_000])))
+    file = Hdf5File()
+    layers = {f"l{n:05}": file.named({"k": file.dataset()}) for n in range(min(10_000, size // 4))}
+    return file.finished(file.named(layers, texts("layer_names", 6, "".join(layers).encode()[:60_000])))
 
 
 @flood(".h5")
 def counts_of_keras_0(size: int) -> bytes:
     """Layers of Keras 0 that count weights which are not there."""
-    raw = Raw()
+    file = Hdf5File()
     layer = number("nb_params", size)
-    layers = {f"layer_{n}": raw.named({}, layer) for n in range(size // 8)}
-    return raw.finished(raw.named(layers, number("nb_layers", size)))
+    layers = {f"layer_{n}": file.named({}, layer) for n in range(size // 8)}
+    return file.finished(file.named(layers, number("nb_layers", size)))
 
 
 @flood(".h5")
 def state_of_an_optimizer(size: int) -> bytes:
     """An optimizer's state of very many arrays."""
-    raw = Raw()
+    file = Hdf5File()
     names = [f"{n:05}" for n in range(size)]
     listed = "".join(names).encode()
     pieces = b"".join(
         texts(f"weight_names{n}", 5, listed[60_000 * n : 60_000 * (n + 1)]) for n in range(size // 12_000 + 1)
     )
-    state = raw.named({name: raw.dataset((3, 4)) for name in names}, pieces)
-    model = raw.named(
-        {"dense": raw.named({"k": raw.dataset((3, 4))}, texts("weight_names", 1, b"k"))},
+    state = file.named({name: file.dataset((3, 4)) for name in names}, pieces)
+    model = file.named(
+        {"dense": file.named({"k": file.dataset((3, 4))}, texts("weight_names", 1, b"k"))},
         texts("layer_names", 5, b"dense"),
     )
     config = json.dumps(_sequential([_dense("dense")])).encode()
     training = json.dumps({"optimizer_config": {"class_name": "Adam", "config": {}}, "loss": "mse"}).encode()
     attributes = texts("model_config", len(config), config) + texts("training_config", len(training), training)
-    return raw.finished(raw.named({"model_weights": model, "optimizer_weights": state}, attributes))
+    return file.finished(file.named({"model_weights": model, "optimizer_weights": state}, attributes))
 
 
 @flood(".weights.h5")
 def state_of_an_optimizer_by_path(size: int) -> bytes:
     """State of an optimizer of Keras 3 of very many arrays."""
-    raw = Raw()
-    dense = raw.named({"vars": raw.named({"0": raw.dataset((3, 4)), "1": raw.dataset((4,))})})
-    state = raw.named({str(n): raw.dataset((3, 4)) for n in range(size)})
-    return raw.finished(raw.named({"layers": raw.named({"dense": dense}), "optimizer": raw.named({"vars": state})}))
+    file = Hdf5File()
+    dense = file.named({"vars": file.named({"0": file.dataset((3, 4)), "1": file.dataset((4,))})})
+    state = file.named({str(n): file.dataset((3, 4)) for n in range(size)})
+    return file.finished(file.named({"layers": file.named({"dense": dense}), "optimizer": file.named({"vars": state})}))
 
 
 @flood(".weights.h5")
 def alike_names(size: int) -> bytes:
     """Layers whose names begin with the same 200 characters, and whose weights are all of one shape."""
-    raw = Raw()
-    layers = {"a" * 200 + f"_{n}": raw.named({"vars": raw.named({"0": raw.dataset((3, 4))})}) for n in range(size // 8)}
-    return raw.finished(raw.named({"layers": raw.named(layers)}))
+    file = Hdf5File()
+    layers = {
+        "a" * 200 + f"_{n}": file.named({"vars": file.named({"0": file.dataset((3, 4))})}) for n in range(size // 8)
+    }
+    return file.finished(file.named({"layers": file.named(layers)}))
 
 
 # ---- configs
@@ -562,8 +562,8 @@ def config_flood(make: Callable[[int], Any]) -> Callable[[int], Any]:
     """Registers a flood in the config of a model: in a `.keras`, in a legacy file, and as JSON of its own."""
 
     def text(size: int) -> str:
-        made = make(size)
-        return made if isinstance(made, str) else json.dumps(made)
+        config = make(size)
+        return config if isinstance(config, str) else json.dumps(config)
 
     name = make.__name__
     FLOODS[f"{name}.keras"] = lambda path, size: archive(path, config=text(size))
@@ -574,18 +574,18 @@ def config_flood(make: Callable[[int], Any]) -> Callable[[int], Any]:
 
 def _legacy(config: str) -> bytes:
     """A legacy file with a config of any length, kept as one text of variable length."""
-    raw, text = Raw(), config.encode()
-    place = raw.put(collection(text))
+    file, text = Hdf5File(), config.encode()
+    place = file.put(collection(text))
     vlen = struct.pack("<II", 0x19 | 1 << 8, 16) + struct.pack("<II", 0x10, 1) + struct.pack("<HH", 0, 8)
     attributes = attribute("model_config", vlen, (), struct.pack("<IQI", len(text), place, 1))
     attributes += texts("keras_version", 5, b"2.4.3") + texts("backend", 10, b"tensorflow")
-    layer = raw.named({"kernel:0": raw.dataset((3, 4))}, texts("weight_names", 8, b"kernel:0"))
-    model = raw.named({"dense": layer}, texts("layer_names", 5, b"dense"))
-    return raw.finished(raw.named({"model_weights": model}, attributes))
+    layer = file.named({"kernel:0": file.dataset((3, 4))}, texts("weight_names", 8, b"kernel:0"))
+    model = file.named({"dense": layer}, texts("layer_names", 5, b"dense"))
+    return file.finished(file.named({"model_weights": model}, attributes))
 
 
-def _dense(name: str, units: int = 4, **more: Any) -> dict[str, Any]:
-    return {"class_name": "Dense", "config": {"name": name, "units": units, "activation": "linear", **more}}
+def _dense(name: str, units: int = 4, **arguments: Any) -> dict[str, Any]:
+    return {"class_name": "Dense", "config": {"name": name, "units": units, "activation": "linear", **arguments}}
 
 
 def _sequential(layers: list[Any]) -> dict[str, Any]:
@@ -780,8 +780,8 @@ def compiled_with_much(size: int) -> Any:
 @config_flood
 def vocabulary(size: int) -> Any:
     """A lookup of very many words."""
-    words = [f"w{n}" for n in range(20 * size)]
-    return _sequential([{"class_name": "StringLookup", "config": {"name": "l", "vocabulary": words}}])
+    entries = [f"w{n}" for n in range(20 * size)]
+    return _sequential([{"class_name": "StringLookup", "config": {"name": "l", "vocabulary": entries}}])
 
 
 @config_flood
@@ -982,15 +982,15 @@ print(json.dumps([usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, os.wa
 
 
 def measured(path: Path, command: str) -> tuple[float, float, int, str]:
-    """Seconds of processor time, megabytes of memory, exit code and last words of a command on a file.
+    """Seconds of processor time, megabytes of memory, exit code and last errors of a command on a file.
 
     A small process in between starts the command: what a process had in memory before counts for those that it starts.
     """
     arguments = [argument.replace("{}", str(path)) for argument in COMMANDS[command]]
     start = [sys.executable, "-c", _MEASURING, sys.executable, "-m", "ckpttool", *arguments]
-    done = subprocess.run(start, capture_output=True, text=True, errors="replace")
-    seconds, megabytes, code = json.loads(done.stdout)
-    return seconds, megabytes, code, done.stderr[-2000:]
+    process = subprocess.run(start, capture_output=True, text=True, errors="replace")
+    seconds, megabytes, code = json.loads(process.stdout)
+    return seconds, megabytes, code, process.stderr[-2000:]
 
 
 def main() -> int:
@@ -1009,12 +1009,12 @@ def main() -> int:
             path = write(Path(scratch) / name, options.size)
             row = []
             for command in commands:
-                seconds, megabytes, code, said = measured(path, command)
-                over = seconds > SECONDS or megabytes > MEGABYTES or "Traceback" in said or code not in (0, 1, 2)
+                seconds, megabytes, code, errors = measured(path, command)
+                over = seconds > SECONDS or megabytes > MEGABYTES or "Traceback" in errors or code not in (0, 1, 2)
                 bad += over
                 row.append(f"{command} {code} {seconds:.1f}s {megabytes:.0f}M{' <<<' * over}")
-                if "Traceback" in said:
-                    row.append(said)
+                if "Traceback" in errors:
+                    row.append(errors)
             print(name, f"{path.stat().st_size / 1e6:.2f} MB:", ", ".join(row), flush=True)
     return 1 if bad else 0
 

@@ -73,18 +73,18 @@ ODD_VALUES: tuple[Any, ...] = (
 @cache
 def seeds() -> list[Path]:
     """The fixtures that mutants are made of."""
-    found = (path for path in sorted(FIXTURES.rglob("*")) if path.suffix in (".h5", ".hdf5", ".keras", ".json"))
-    return [path for path in found if path.stat().st_size <= LARGEST and path.parent.name not in ("fixtures", "broken")]
+    paths = (path for path in sorted(FIXTURES.rglob("*")) if path.suffix in (".h5", ".hdf5", ".keras", ".json"))
+    return [path for path in paths if path.stat().st_size <= LARGEST and path.parent.name not in ("fixtures", "broken")]
 
 
 @cache
 def documents() -> list[Any]:
     """The configs of all seeds, of which parts are put into other ones."""
-    found = [json.loads(path.read_bytes()) for path in seeds() if path.suffix == ".json"]
+    configs = [json.loads(path.read_bytes()) for path in seeds() if path.suffix == ".json"]
     archives = [members(str(path)) for path in seeds() if zipfile.is_zipfile(path)]
-    found += [json.loads(parts["config.json"]) for parts in archives if "config.json" in parts]
+    configs += [json.loads(parts["config.json"]) for parts in archives if "config.json" in parts]
     texts = [text for path in seeds() if path.suffix == ".h5" for text in config_texts(path.read_bytes()).values()]
-    return found + [json.loads(text) for text in texts]
+    return configs + [json.loads(text) for text in texts]
 
 
 @cache
@@ -92,10 +92,10 @@ def config_texts(data: bytes) -> dict[str, str]:
     """The configs in the attributes of an HDF5 file, those that fit into an object header; none in other bytes."""
     try:
         with h5py.File(BytesIO(data)) as file:
-            found = {name: file.attrs[name] for name in CONFIGS if name in file.attrs}
+            stored = {name: file.attrs[name] for name in CONFIGS if name in file.attrs}
     except OSError:
         return {}
-    texts = {name: text if isinstance(text, str) else text.decode() for name, text in found.items()}
+    texts = {name: text if isinstance(text, str) else text.decode() for name, text in stored.items()}
     return {name: text for name, text in texts.items() if len(text) < LONGEST}
 
 
@@ -119,8 +119,8 @@ def _folder(path: Path, rng: random.Random) -> Path:
     """A checkpoint of several files, one of which is mutated."""
     name = rng.choice(list(FOLDERS))
     shutil.copytree(FIXTURES / name, path)
-    one = rng.choice(sorted(each for each in path.rglob("*") if each.suffix in (".json", ".h5")))
-    one.write_bytes(_content(one.name, one.read_bytes(), rng))
+    file = rng.choice(sorted(inside for inside in path.rglob("*") if inside.suffix in (".json", ".h5")))
+    file.write_bytes(_content(file.name, file.read_bytes(), rng))
     return path / FOLDERS[name]
 
 
@@ -142,7 +142,7 @@ def _archive(source: Path, path: Path, rng: random.Random) -> None:
 
 
 def _content(name: str, data: bytes, rng: random.Random) -> bytes:
-    """What a file or a member of this name holds, mutated."""
+    """The content of a file or a member of this name, mutated."""
     if name.endswith(".json"):
         return _document(data, rng)
     return rng.choice((_bytes, _structure, _structure, _config))(data, rng)
@@ -150,8 +150,8 @@ def _content(name: str, data: bytes, rng: random.Random) -> bytes:
 
 def _structure(data: bytes, rng: random.Random) -> bytes:
     """An HDF5 file whose structures are others; bytes where it is none."""
-    found = _seed(data)
-    return mutants.changed(found, rng)[0] if found.places else _bytes(data, rng)
+    seed = _seed(data)
+    return mutants.changed(seed, rng)[0] if seed.places else _bytes(data, rng)
 
 
 @cache
@@ -171,58 +171,58 @@ def _config(data: bytes, rng: random.Random) -> bytes:
     text = _document(texts[name].encode(), rng).decode("latin-1")[:LONGEST]
     case = mutants.Case(mutants.Patient(bytearray(data)), _seed(data).places, rng)
     with suppress(struct.error, IndexError):  # no room for it
-        kept = [m for m in case.messages(case.places[""]) if m.kind != ATTRIBUTE or name_of(m.body) != name.encode()]
-        case.file.rewrite(case.places[""], [*kept, mutants.Message(ATTRIBUTE, text_attribute(name, text))])
+        others = [m for m in case.messages(case.places[""]) if m.kind != ATTRIBUTE or name_of(m.body) != name.encode()]
+        case.file.rewrite(case.places[""], [*others, mutants.Message(ATTRIBUTE, text_attribute(name, text))])
     return bytes(case.file.data)
 
 
 def _bytes(data: bytes, rng: random.Random) -> bytes:
     """Bytes some of which are others, or lost, or there twice."""
-    found = bytearray(data)
+    mutated = bytearray(data)
     for _ in range(rng.choice((1, 1, 2, 4, 16))):
-        rng.choice((_set, _set, _number, _number, _length, _copy, _cut))(found, rng)
-    return bytes(found)
+        rng.choice((_set, _set, _number, _number, _length, _copy, _cut))(mutated, rng)
+    return bytes(mutated)
 
 
-def _place(found: bytearray, rng: random.Random) -> int:
+def _place(data: bytearray, rng: random.Random) -> int:
     """Somewhere, mostly near a signature of HDF5 or zip: what lies between them is values."""
     marks = (b"TREE", b"HEAP", b"SNOD", b"OHDR", b"FRHP", b"BTHD", b"GCOL", b"PK\x01\x02", b"PK\x03\x04", b"\x89HDF")
-    start = found.find(rng.choice(marks), rng.randrange(len(found) or 1))
+    start = data.find(rng.choice(marks), rng.randrange(len(data) or 1))
     if start >= 0 and rng.random() < 0.8:
-        return min(start + rng.randrange(64), len(found) - 1)
-    return rng.randrange(len(found) or 1)
+        return min(start + rng.randrange(64), len(data) - 1)
+    return rng.randrange(len(data) or 1)
 
 
-def _set(found: bytearray, rng: random.Random) -> None:
-    if found:
-        found[_place(found, rng)] = rng.choice((*INTERESTING, rng.randrange(256)))
+def _set(data: bytearray, rng: random.Random) -> None:
+    if data:
+        data[_place(data, rng)] = rng.choice((*INTERESTING, rng.randrange(256)))
 
 
-def _number(found: bytearray, rng: random.Random) -> None:
+def _number(data: bytearray, rng: random.Random) -> None:
     """Eight bytes that are a number: an offset or a size, small, huge, or into the file itself."""
-    at = _place(found, rng) // 8 * 8
-    value = rng.choice((0, 1, 2**64 - 1, 2**63, 2**32, len(found), rng.randrange(len(found) or 1), at))
-    found[at : at + 8] = value.to_bytes(8, "little")
+    at = _place(data, rng) // 8 * 8
+    value = rng.choice((0, 1, 2**64 - 1, 2**63, 2**32, len(data), rng.randrange(len(data) or 1), at))
+    data[at : at + 8] = value.to_bytes(8, "little")
 
 
-def _length(found: bytearray, rng: random.Random) -> None:
+def _length(data: bytearray, rng: random.Random) -> None:
     """A length of two or four bytes that is one more or less, half or double, or the largest there is."""
     width = rng.choice((2, 4))
-    at = _place(found, rng) // 2 * 2
-    value = int.from_bytes(found[at : at + width], "little")
+    at = _place(data, rng) // 2 * 2
+    value = int.from_bytes(data[at : at + width], "little")
     largest = (1 << 8 * width) - 1
     value = rng.choice((value + 1, value - 1, value // 2, value * 2, value + 8, largest, largest // 2)) & largest
-    found[at : at + width] = value.to_bytes(width, "little")
+    data[at : at + width] = value.to_bytes(width, "little")
 
 
-def _copy(found: bytearray, rng: random.Random) -> None:
-    size, start, at = rng.randrange(1, 128), _place(found, rng), _place(found, rng)
-    found[at : at + size] = found[start : start + size]
+def _copy(data: bytearray, rng: random.Random) -> None:
+    size, start, at = rng.randrange(1, 128), _place(data, rng), _place(data, rng)
+    data[at : at + size] = data[start : start + size]
 
 
-def _cut(found: bytearray, rng: random.Random) -> None:
-    start = _place(found, rng)
-    del found[start : start + rng.choice((1, 8, 64, len(found)))]
+def _cut(data: bytearray, rng: random.Random) -> None:
+    start = _place(data, rng)
+    del data[start : start + rng.choice((1, 8, 64, len(data)))]
 
 
 def _document(data: bytes, rng: random.Random) -> bytes:
@@ -286,41 +286,41 @@ def run(first: int, count: int, seed: int, only: str, seconds: float) -> None:
             codes, wrong = set(), []
             for name, arguments in COMMANDS.items():
                 print(json.dumps({"case": number, "command": name}), flush=True)
-                code, found = tried([argument.replace("{}", str(path)) for argument in arguments], seconds)
+                code, faults = run_command([argument.replace("{}", str(path)) for argument in arguments], seconds)
                 codes.add(code)
-                wrong += [f"{name}: {what}" for what in found]
+                wrong += [f"{name}: {fault}" for fault in faults]
             outcome = "refused by all" if codes == {2} else "refused by some" if 2 in codes else "read"
             print(json.dumps({"case": number, "outcome": outcome, "wrong": wrong, "file": path.name}), flush=True)
             shutil.rmtree(folder)
 
 
-def tried(arguments: list[str], most: float) -> tuple[int, list[str]]:
-    """The exit code of a command that may take so many seconds, and what is wrong with what it did."""
+def run_command(arguments: list[str], most: float) -> tuple[int, list[str]]:
+    """The exit code of a command that may take so many seconds, and its faults."""
     from click.testing import CliRunner
 
     from ckpttool.cli import main
 
     Path("/proc/self/clear_refs").write_text("5")  # the peak of memory is counted anew
-    begun = _processor_time()
+    start = _processor_time()
     signal.alarm(HANG)
     result = CliRunner().invoke(main, arguments)
     signal.alarm(0)
-    seconds, megabytes = _processor_time() - begun, _peak()
-    found = []
+    seconds, megabytes = _processor_time() - start, _peak()
+    faults = []
     if result.exception is not None and not isinstance(result.exception, SystemExit):
-        found.append(_described(result.exception))
+        faults.append(_described(result.exception))
     if result.exit_code not in (0, 1, 2) or "Traceback" in result.output:
-        found.append(f"exit code {result.exit_code}: {result.output[-300:]}")
+        faults.append(f"exit code {result.exit_code}: {result.output[-300:]}")
     if any(not (char.isprintable() or char == "\n") for char in result.output):
-        found.append("a control character in the output")
+        faults.append("a control character in the output")
     if seconds > most or megabytes > MEGABYTES:
-        found.append(f"{seconds:.1f} s, {megabytes:.0f} MB")
-    return result.exit_code, found
+        faults.append(f"{seconds:.1f} s, {megabytes:.0f} MB")
+    return result.exit_code, faults
 
 
 def _processor_time() -> float:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in used)
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
 def _peak() -> float:
@@ -334,15 +334,16 @@ def _too_long(*_: object) -> None:
 
 
 def _described(error: BaseException) -> str:
-    at = error.__traceback__
-    while at and at.tb_next:
-        at = at.tb_next
-    place = f"{Path(at.tb_frame.f_code.co_filename).name}:{at.tb_lineno}" if at else ""
+    traceback = error.__traceback__
+    while traceback and traceback.tb_next:
+        traceback = traceback.tb_next
+    file = Path(traceback.tb_frame.f_code.co_filename).name if traceback else ""
+    place = f"{file}:{traceback.tb_lineno}" if traceback else ""
     return f"{type(error).__name__} at {place}: {str(error)[:150]}"
 
 
 def part(first: int, count: int, seed: int, only: str, seconds: float) -> Iterator[dict[str, Any]]:
-    """What happened to each case; where the process died, that, and the cases behind it in another process."""
+    """The outcome of each case; where the process died, that, and the cases behind it in another process."""
     end = first + count
     while first < end:
         command = [sys.executable, "-m", "tests.fuzzing", "--child", "--first", str(first)]
@@ -377,22 +378,22 @@ def main() -> int:
     if options.child:
         run(options.first, options.count, options.seed, options.only, options.seconds)
         return 0
-    begun, share = time.monotonic(), min(-(-options.count // options.jobs), PART)
+    start, share = time.monotonic(), min(-(-options.count // options.jobs), PART)
     starts = range(options.first, options.first + options.count, share)
     ends = options.first + options.count
-    given = options.seed, options.only, options.seconds
+    settings = options.seed, options.only, options.seconds
     with ThreadPoolExecutor(options.jobs) as pool:
-        parts = pool.map(lambda start: list(part(start, min(share, ends - start), *given)), starts)
-        found = [case for cases in parts for case in cases]
-    bad = [case for case in found if case["wrong"]]
+        parts = pool.map(lambda first: list(part(first, min(share, ends - first), *settings)), starts)
+        cases = [case for of_part in parts for case in of_part]
+    bad = [case for case in cases if case["wrong"]]
     for case in bad:
         print(case["case"], case["file"], *case["wrong"], sep="\n  ")
         if options.keep:
             folder = options.keep / str(case["case"])
             folder.mkdir(parents=True, exist_ok=True)
             mutant(case["case"], options.seed, folder, options.only)
-    outcomes = Counter(case["outcome"] for case in found)
-    print(f"{len(found):,} mutants in {time.monotonic() - begun:,.0f} s: {dict(outcomes)}; {len(bad)} with findings")
+    outcomes = Counter(case["outcome"] for case in cases)
+    print(f"{len(cases):,} mutants in {time.monotonic() - start:,.0f} s: {dict(outcomes)}; {len(bad)} with findings")
     return 1 if bad else 0
 
 

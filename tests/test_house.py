@@ -358,7 +358,8 @@ DIALECT = frozenset("gone is_gone today todays whose as_it_is kerass".split())
 """Words of a private dialect: a layer is removed, a name is that of Keras 3, a file is unchanged."""
 PLAIN = (
     "ckpttool/", "tests/alignment/", "tests/arrays/", "tests/callbacks/", "tests/checks/", "tests/cli/",
-    "tests/comparison/", "tests/conversion/", "tests/dangers/", "tests/equivalence/", "tests/field/", "tests/formats/",
+    "tests/comparison/", "tests/conversion/", "tests/dangers/", "tests/equivalence/", "tests/field/", "tests/floods.py",
+    "tests/formats/", "tests/fuzzing.py",
     "tests/habits/", "tests/io/", "tests/model/", "tests/render/", "tests/test_manifest.py", "tests/verification/",
 )  # fmt: skip
 """The rooms that are free of both; a room of the tests that is rewritten joins them."""
