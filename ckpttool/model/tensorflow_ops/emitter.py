@@ -21,10 +21,12 @@ class Inner:
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """A shape that the graph computes, or one of its sizes (`alone`). Sizes that are not known before the graph runs,
-    such as that of the batch, are None."""
+    such as that of the batch, are None; `batch_of` is a tensor whose batch has the first of them, where that is known.
+    """
 
     sizes: tuple[int | None, ...]
     alone: bool = False
+    batch_of: Any = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,8 @@ def _valued(call: Call) -> Call:
 
     def value(tensor: Tensor) -> Any:
         if tensor.sizes is not None:
-            return Sizes(tensor.sizes, alone=tensor.shape == ())
+            batch = Tensor("", 0, 0, tensor.sizes[:1], _DTYPE)
+            return Sizes(tensor.sizes, alone=tensor.shape == (), batch_of=batch)
         return replace(tensor, dtype=tensor.dtype or _DTYPE)
 
     return call.replaced(value)

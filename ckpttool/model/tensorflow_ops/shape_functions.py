@@ -61,7 +61,7 @@ def shape(e: Emitter, input: Any, out_type: Any = None, name: Any = None) -> Res
     """The sizes of a tensor."""
     if not isinstance(input, Tensor) or input.shape is None:
         raise NoEquivalent("the shape of a tensor whose number of axes is not known")
-    return Sizes(input.shape)
+    return Sizes(input.shape, batch_of=input)
 
 
 def reshape(e: Emitter, tensor: Any, shape: Any, name: Any = None) -> Result:
@@ -96,10 +96,11 @@ def _key(key: Any) -> Any:
 
 
 def _sizes_at(sizes: Sizes, key: Any) -> Sizes:
+    places = range(len(sizes.sizes))
     if isinstance(key, slice) and not sizes.alone:
-        return Sizes(sizes.sizes[key])
-    if is_integer(key) and not sizes.alone and -len(sizes.sizes) <= key < len(sizes.sizes):
-        return Sizes((sizes.sizes[key],), alone=True)
+        return Sizes(sizes.sizes[key], batch_of=sizes.batch_of if places[key][:1] == places[:1] else None)
+    if is_integer(key) and not sizes.alone and -len(places) <= key < len(places):
+        return Sizes((sizes.sizes[key],), alone=True, batch_of=None if places[key] else sizes.batch_of)
     raise NoEquivalent("an index into a shape")
 
 
@@ -140,14 +141,14 @@ def concat(e: Emitter, values: Any, axis: Any, name: Any = None) -> Result:
     """Tensors in a row; sizes become the sizes of a shape."""
     values = values if isinstance(values, list) else [values]
     if all(isinstance(item, Sizes | list) for item in values):
-        return Sizes(tuple(size for item in values for size in target_sizes(item)))
+        return Sizes(tuple(size for item in values for size in target_sizes(item)), batch_of=_batch_of(values[0]))
     return e.op("numpy.Concatenate", values, axis=static(axis, "the axis"))
 
 
 def stack(e: Emitter, values: Any, axis: Any = 0, name: Any = None) -> Result:
     """Tensors along a new axis; sizes become the sizes of a shape."""
     if isinstance(values, list) and all(is_integer(item) or isinstance(item, Sizes) for item in values):
-        return Sizes(tuple(target_sizes(values)))
+        return Sizes(tuple(target_sizes(values)), batch_of=_batch_of(values))
     return e.op("numpy.Stack", values, axis=static(axis, "the axis"))
 
 
@@ -206,6 +207,30 @@ def _gather_in_batch(e: Emitter, params: Any, indices: Any, axis: Any, batch_dim
 def rank_of(tensor: Any) -> int | None:
     """The number of axes of a tensor, None where it is not known."""
     return len(tensor.shape) if isinstance(tensor, Tensor) and tensor.shape is not None else None
+
+
+def _batch_of(shape: Any) -> Any:
+    """A tensor whose batch has the first size of a target shape; None where there is none."""
+    first = shape[0] if isinstance(shape, list) and shape else shape
+    return first.batch_of if isinstance(first, Sizes) else None
+
+
+def filled(e: Emitter, shape: Any, value: Any, dtype: str) -> Result:
+    """A tensor of one number, of which the first size is that of a batch. Raises NoEquivalent."""
+    sizes, batch = target_sizes(shape), _batch_of(shape)
+    if batch is None or batch.shape[:1] != tuple(sizes[:1]) or None in sizes[1:]:
+        raise NoEquivalent("the shape depends on the size of a batch" if None in sizes else "a tensor without inputs")
+    if not isinstance(value, int | float) or isinstance(value, bool) or {dtype, dtype_of(batch)} - _NUMBERS:
+        raise NoEquivalent("a value or a batch that is no plain number")
+    row = getitem(e, batch, [{"start": None, "stop": None}, *[0] * (len(batch.shape) - 1)])
+    result = e.op("numpy.ZerosLike", e.op("core.Cast", row, dtype=dtype))
+    for _ in sizes[1:]:
+        result = e.op("numpy.ExpandDims", result, axis=-1)
+    result = e.op("numpy.Tile", result, repeats=[1, *sizes[1:]]) if len(sizes) > 1 else result
+    return e.op("numpy.Add", result, value) if value else result
+
+
+_NUMBERS = frozenset({"bfloat16", "float16", "float32", "float64", "int32", "int64", None})
 
 
 def rank(e: Emitter, input: Any, name: Any = None) -> Result:

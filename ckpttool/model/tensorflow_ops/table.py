@@ -116,7 +116,8 @@ _OTHERS: dict[str, Function] = {
         "numpy.Flip", image, axis=-2), "image.flip_up_down": lambda e, image: e.op("numpy.Flip", image, axis=-3),
     "image.resize": n.resize, "image.rgb_to_grayscale": _with("image.RGBToGrayscale", {}),
     "linalg.matmul": n.matmul, "linalg.norm": m.norm, "math.add_n": n.add_n, "math.argmax": n.extreme("numpy.Argmax"),
-    "math.argmin": n.extreme("numpy.Argmin"), "math.cumprod": n.cumprod, "math.cumsum": n.cumsum,
+    "math.argmin": n.extreme("numpy.Argmin"), "math.cumprod": n.cumulated("numpy.Cumprod", "numpy.OnesLike"),
+    "math.cumsum": n.cumulated("numpy.Cumsum", "numpy.ZerosLike"),
     "math.l2_normalize": n.l2_normalize, "math.multiply_no_nan": n.multiply_no_nan,
     "math.squared_difference": n.squared_difference, "math.top_k": n.top_k, "nn.avg_pool2d": n.pool("nn.AveragePool"),
     "nn.bias_add": n.bias_add, "nn.conv2d": n.conv2d, "nn.depth_to_space": _with(
@@ -133,7 +134,7 @@ _OTHERS: dict[str, Function] = {
     "image.grayscale_to_rgb": n.grayscale_to_rgb, "image.hsv_to_rgb": _with("image.HSVToRGB", {}),
     "image.rgb_to_hsv": _with("image.RGBToHSV", {}), "linalg.matrix_transpose": m.matrix_transpose,
     "linalg.solve": m.solve, "math.accumulate_n": n.add_n, "nn.depthwise_conv2d": n.depthwise_conv2d, "rank": p.rank,
-    "size": p.size, "tensordot": m.tensordot,
+    "ones": n.constants(1), "size": p.size, "tensordot": m.tensordot, "zeros": n.constants(0),
     "stack": p.stack, "strided_slice": p.strided_slice, "tile": _with("numpy.Tile", {"multiples": "repeats"}),
     "transpose": p.transpose, "unstack": p.unstack, "where": n.where, "raw.resize": n.resize_raw,
 }  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 from ckpttool.io import scalars
 from ckpttool.model.tensorflow_ops.emitter import Emitter, NoEquivalent, Number, Result, Sizes, typed
 from ckpttool.model.tensorflow_ops.integers import check_floats, is_whole
-from ckpttool.model.tensorflow_ops.shape_functions import Function, dtype_of, getitem, is_tensor, static
+from ckpttool.model.tensorflow_ops.shape_functions import Function, dtype_of, filled, getitem, is_tensor, static
 
 
 def matmul(
@@ -211,27 +211,19 @@ def extreme(place: str) -> Function:
     return index_of_extreme
 
 
-def cumsum(
-    e: Emitter, x: Any, axis: Any = 0, exclusive: bool = False, reverse: bool = False, name: Any = None
-) -> Result:
-    """Cumulative sums, from the other end with `reverse`."""
-    return _cumulated(e, "numpy.Cumsum", x, axis, exclusive, reverse)
+def cumulated(place: str, first: str) -> Function:
+    """Cumulative sums or products, from the other end with `reverse`; exclusive ones begin with values of `first`."""
 
+    def cumulation(
+        e: Emitter, x: Any, axis: Any = 0, exclusive: bool = False, reverse: bool = False, name: Any = None
+    ) -> Result:
+        along = static(axis, "the axis")
+        x = e.op("numpy.Flip", x, axis=along) if reverse else x
+        values: Result = e.op(place, x, axis=along)
+        values = _shifted(e, values, along, first) if exclusive else values
+        return e.op("numpy.Flip", values, axis=along) if reverse else values
 
-def cumprod(
-    e: Emitter, x: Any, axis: Any = 0, exclusive: bool = False, reverse: bool = False, name: Any = None
-) -> Result:
-    """Cumulative products, from the other end with `reverse`."""
-    return _cumulated(e, "numpy.Cumprod", x, axis, exclusive, reverse)
-
-
-def _cumulated(e: Emitter, place: str, x: Any, axis: Any, exclusive: bool, reverse: bool) -> Result:
-    along = static(axis, "the axis")
-    x = e.op("numpy.Flip", x, axis=along) if reverse else x
-    cumulated: Result = e.op(place, x, axis=along)
-    if exclusive:
-        cumulated = _shifted(e, cumulated, along, "numpy.ZerosLike" if place == "numpy.Cumsum" else "numpy.OnesLike")
-    return e.op("numpy.Flip", cumulated, axis=along) if reverse else cumulated
+    return cumulation
 
 
 def _shifted(e: Emitter, x: Any, axis: int, first: str) -> Result:
@@ -340,7 +332,18 @@ def _alike(value: Any, first: bool) -> Any:
 
 def fill(e: Emitter, dims: Any, value: Any, name: Any = None, layout: Any = None) -> Result:
     """A tensor of one value."""
-    return e.op("numpy.Full", value, shape=static(dims, "the shape"))
+    if is_tensor(value):
+        return e.op("numpy.Full", value, shape=static(dims, "the shape"))
+    return filled(e, dims, value, "float32" if isinstance(value, float) else "int32")
+
+
+def constants(value: int) -> Function:
+    """A tensor of zeros or ones."""
+
+    def of_constants(e: Emitter, shape: Any, dtype: Any = "float32", name: Any = None, layout: Any = None) -> Result:
+        return filled(e, shape, value, dtype_named(dtype))
+
+    return of_constants
 
 
 def moments(e: Emitter, x: Any, axes: Any, shift: Any = None, keepdims: bool = False, name: Any = None) -> Result:

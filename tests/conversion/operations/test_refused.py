@@ -84,3 +84,18 @@ def test_the_descending_order_of_whole_numbers() -> None:
     call, refused = outcome("argsort", Tensor("i", 0, 0, (None, 4), dtype="int32"), direction="DESCENDING")
     assert call is None
     assert "whole numbers" in refused[0]
+
+
+def test_tensors_of_one_number() -> None:
+    """They are refused where their size is no batch's of a tensor of numbers, and where they have no input."""
+    of_texts = Sizes((None, 3), batch_of=Tensor("s", 0, 0, (None, 1), "string"))
+    for shape, value, reason in (
+        (Sizes((None, 3)), 0, "size of a batch"),
+        (Sizes((3, None), batch_of=X), 0, "size of a batch"),
+        ([2, 3], 0, "without inputs"),
+        (Sizes((None, 3), batch_of=X), True, "no plain number"),
+        (of_texts, 1, "no plain number"),
+    ):
+        call, refused = outcome("fill", shape, value)
+        assert call is None
+        assert reason in refused[0]
