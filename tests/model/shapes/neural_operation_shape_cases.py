@@ -27,6 +27,8 @@ def _windows() -> Iterable[Case]:
     for padding, more, strides in product(("same", "valid"), (None, 0, 1, (1, 0)), (1, 2, (3, 2))):
         config = {"padding": padding, "output_padding": more, "strides": strides}
         yield case("ConvTranspose", (None, 5, 6, 3), (4, 3, 8, 3), **last, **config)
+    for padding in ("same", "valid"):
+        yield case("ConvTranspose", (None, 5, 3), (2, 8, 3), strides=4, padding=padding, **last)
     yield case("ConvTranspose", (None, 3, 5), (4, 8, 3), dilation_rate=2, padding="same", output_padding=1, **first)
     pools = (
         {"pool_size": 2},
@@ -121,6 +123,7 @@ def _linear() -> Iterable[Case]:
     ways = ({}, {"full_matrices": False}, {"compute_uv": False})
     yield from over(["SVD"], [[(None, 3, 5)], [(5, 3)]], *ways)
     yield from over(["Solve", "SolveTriangular"], [((None, 3, 3), (None, 3, 2)), ((3, 3), (3,)), ((3, 3), (3, 4))])
+    yield case("Solve", (3, 3), (2, 4, 3))
     yield from over(["Lstsq"], [((5, 3), (5,)), ((5, 3), (5, 2)), ((None, 3), (None, 2))])
 
 
@@ -159,6 +162,7 @@ def _images() -> Iterable[Case]:
         call=lambda op, x, s, t: op(x, (9, 8, 3), s, t),
     )
     yield case("SobelEdges", (None, 8, 6, 3))
+    yield case("AffineTransform", (8, 6, 3), (8,))
 
 
 def _core() -> Iterable[Case]:
@@ -195,6 +199,10 @@ REFUSED: tuple[Case, ...] = (
     case("OneHot", (None, 3), num_classes=4, axis=2),
     case("Cholesky", (2, 3)),
     case("Solve", (3, 3), (4, 2)),
+    case("Solve", (3, 3), (2, 3, 4)),
+    case("AffineTransform", (None, 8, 6, 3), (None, 2, 8)),
+    case("Einsum", (3,), (3,), subscripts="i->i"),
+    case("Rearrange", (None, 3), call=lambda operation, x: operation(x, "b c")),
     case("FFT", (4, 8), call=as_list),
     case("Resize", (8, 6), size=(2, 2)),
     case("PadImages", (8, 6, 3), top_padding=1, left_padding=2),

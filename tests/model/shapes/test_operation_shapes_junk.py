@@ -178,3 +178,9 @@ def test_ellipsis_of_a_config() -> None:
     key = [{"class_name": "__ellipsis__", "config": {}}, 0]
     entry = {"class_name": "GetItem", "config": {}, "inbound_nodes": [{"args": [tensor, key], "kwargs": {}}]}
     assert _outputs("GetItem", {}, read_calls(entry)[0]) == ((None, 4),)
+
+
+def test_the_smaller_of_two_sizes() -> None:
+    """The number of singular values is not known where one of the two sizes is not."""
+    call = Call((Tensor("", 0, 0, (None, 3)),))
+    assert list(OPERATIONS["SVD"](Args("SVD", {"name": "svd"}), call, lambda *_: ()))[1] == (None,)
