@@ -98,7 +98,7 @@ def with_own_vocabularies(
     tables = _tables_of(architecture, holder) | _tables_of_assets(architecture, holder)
     beside = _word_weights(align(holder, architecture))
     vocabularies = {}
-    for label in tables.keys() - others:
+    for label in [label for label in tables if label not in others]:
         if label in beside and _weighs_other_entries(label, beside[label], align(source, architecture)):
             journal.refuse(label, _OTHER_ENTRIES)
         else:
