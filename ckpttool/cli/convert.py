@@ -80,7 +80,7 @@ def _announced(ctx: click.Context, param: click.Parameter, value: str | None) ->
     "builtins",
     multiple=True,
     metavar="NAME",
-    help="Take the author's own activation NAME for the one that Keras 3 has under this name.",
+    help="Take the author's own activation or class NAME for the one that Keras 3 has under this name.",
 )
 @options.part
 @click.option("--no-compile", is_flag=True, help="Leave out loss, metrics and optimizer.")

@@ -28,6 +28,7 @@ from ckpttool.conversion.compile.trained_weights import own_slots, with_placed
 from ckpttool.conversion.config import (
     adapted_layers,
     channels_first,
+    functions,
     graph_vocabularies,
     lambdas,
     multi_gpu,
@@ -80,7 +81,7 @@ def prepare(
     """
     if architecture is not None and architecture.part is not None:
         return prepare_live(checkpoint, architecture, form, options, journal)
-    model = architecture or architecture_of(checkpoint)
+    model = functions.with_builtins(architecture or architecture_of(checkpoint), options.builtins, journal)
     if model is None or not model.layers:
         return _without_config(checkpoint, form, model, options.optimizer)
     generation = model.generation
@@ -315,7 +316,7 @@ def _compile(
     settings, version = _compiled_with(checkpoint, architecture)
     by_key = output_keys.layers_by_key(rewritten.config)
     outputs = [(key, key) for key in by_key] or _outputs(architecture, target)
-    compiled = compile_config(settings, version, outputs, journal, list(by_key.values()))
+    compiled = compile_config(settings, version, outputs, journal, list(by_key.values()), architecture.config)
     if compiled:
         output_keys.note_single(settings, [] if by_key else [name for name, _ in outputs], journal)
         compiled = output_keys.fit_nested(rewritten.config, compiled, journal)

@@ -4,6 +4,6 @@ A config is data from a stranger: every value is checked before it is used, noth
 """
 
 from ckpttool.model.checkpoint_architecture import architecture_of
-from ckpttool.model.config import Architecture, Layer, read_architecture, with_config
+from ckpttool.model.config import Architecture, Layer, read_architecture, with_config, with_keras_classes
 
-__all__ = ["Architecture", "Layer", "architecture_of", "read_architecture", "with_config"]
+__all__ = ["Architecture", "Layer", "architecture_of", "read_architecture", "with_config", "with_keras_classes"]

@@ -6,7 +6,7 @@ Sequential models up to 2.2.2 a bare list, Keras 0.x the class in `name`.
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from ckpttool.io.facts import Facts
 from ckpttool.model import numpy_values
 from ckpttool.model.class_names import ALIASES, snake_case
 from ckpttool.model.generations.generation import Generation, generation_of
-from ckpttool.model.generations.own_classes import marked
+from ckpttool.model.generations.own_classes import marked, unmarked
 from ckpttool.model.sizes import Shape, read_shape
 from ckpttool.paths import join_path
 
@@ -97,7 +97,11 @@ class Architecture:
 def read_architecture(config: Any, version: str | None = None) -> Architecture | None:
     """The architecture that a config describes, or None where it is no config of a model with layers; `version` is the
     version of Keras that the file around the config states."""
-    config = marked(_unwrapped(config), version)
+    return _read(marked(_unwrapped(config), version), version)
+
+
+def _read(config: Any, version: str | None) -> Architecture | None:
+    """The architecture of a config in which own classes are marked."""
     class_name = _class_name(config)
     if class_name is None:
         return None
@@ -116,6 +120,13 @@ def with_config(architecture: Architecture, config: Any) -> Architecture | None:
     """The architecture that another config describes in the place of its own; None where it describes none."""
     read = read_architecture(config, architecture.version)
     return None if read is None else replace(read, training_config=architecture.training_config)
+
+
+def with_keras_classes(architecture: Architecture, names: Container[str]) -> Architecture:
+    """The architecture with the classes of these names as those of Keras; the same object where none is an own one."""
+    config = unmarked(architecture.config, names)
+    read = None if config is architecture.config else _read(config, architecture.version)
+    return architecture if read is None else replace(read, training_config=architecture.training_config)
 
 
 def with_part(config: Any, part: "Part", unwritten: str = "") -> Architecture:

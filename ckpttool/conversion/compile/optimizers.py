@@ -13,6 +13,9 @@ from ckpttool.conversion.compile import addons
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.io import scalars
 from ckpttool.model.defaults import class_called, defaults_of
+from ckpttool.model.generations.generation import Generation
+from ckpttool.model.generations.known_names import Had, KerasVersion
+from ckpttool.model.generations.own_classes import difference
 from ckpttool.model.numpy_values import is_array
 from ckpttool.model.sizes import items
 
@@ -77,10 +80,12 @@ class UnknownObject(Exception):
 
 class Writer(NamedTuple):
     """The Keras that wrote the settings of compile: its version, if known, and whether it was Keras 1 or 2 with many
-    backends, whose optimizers, losses and metrics differ from those of tf.keras."""
+    backends, whose optimizers, losses and metrics differ from those of tf.keras. `dumped`: it wrote the model's config,
+    too, so that neither is written by hand."""
 
     version: str | None = None
     multi_backend: bool = False
+    dumped: bool = False
 
 
 def keras_object(module: str, class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,6 +126,20 @@ def own_name(value: Any) -> str:
     return _PREFIX.sub("", class_name.rpartition(">")[2])
 
 
+def refuse_own(kind: str, name: str, writer: Writer, value: Any = None) -> None:
+    """Raise UnknownObject for a class or function of the author's own that is called as one of Keras 3: the Keras of
+    the writer did not have the name, or the entry `value` has a config that none of its class has. An entry with a
+    module says itself whose it is."""
+    version = writer.version or ""
+    if version[:1] not in ("1", "2") or (isinstance(value, Mapping) and "module" in value):
+        return
+    known = KerasVersion.of(Generation(1 if version[0] == "1" else 2), version)
+    if known.had(kind, name) is Had.NO:
+        raise UnknownObject(f"{name[:60]}, which {known} did not have, so that it was the author's own", name)
+    if writer.dumped and isinstance(value, Mapping) and (why := difference(kind, name, value.get("config"))):
+        raise UnknownObject(f"{name[:60]}, a class of the author's own, as {why}", name)
+
+
 def keras3_optimizer(value: Any, writer: Writer, journal: Journal, depth: int = 0) -> dict[str, Any]:
     """The entry of an optimizer for Keras 3. Raises UnknownObject where Keras 3 has none such."""
     if (added := _added(value, journal)) is not None:
@@ -134,6 +153,7 @@ def keras3_optimizer(value: Any, writer: Writer, journal: Journal, depth: int = 
     class_name = class_called("optimizers", name) or class_called("optimizers", name.lower())
     if class_name is None:
         raise UnknownObject(f"the optimizer {name[:60]}, which is not built into Keras 3", name)
+    refuse_own("optimizers", name, writer, value)
     if isinstance(value, str):
         config = _by_name(class_name, writer.version)
     return _plain(class_name, config, writer, journal)
@@ -176,7 +196,7 @@ def _plain(class_name: str, config: Mapping[str, Any], writer: Writer, journal: 
     old = {"learning_rate" if key == "lr" else key: item for key, item in config.items()}
     if class_name == "Nadam" and "decay" in old:  # the name of `schedule_decay` in tf.keras up to 2.10
         old["schedule_decay"] = old.pop("decay")
-    rate = _rate(old.pop("learning_rate", None), old.pop("decay", None), journal)
+    rate = _rate(old.pop("learning_rate", None), old.pop("decay", None), writer, journal)
     new = {key: item for key, item in old.items() if (key in known or key == "name") and item is not None}
     if class_name == "Adagrad" and "initial_accumulator_value" not in old:
         new["initial_accumulator_value"] = 0.0
@@ -198,13 +218,13 @@ def _note_lost(class_name: str, old: Mapping[str, Any], new: Mapping[str, Any], 
         journal.lose(WHERE, f"{class_name} of Keras 3 {_OTHER_RULES[class_name]}")
 
 
-def _rate(rate: Any, decay: Any, journal: Journal) -> Any:
+def _rate(rate: Any, decay: Any, writer: Writer, journal: Journal) -> Any:
     """A learning rate for Keras 3: a number or a schedule."""
     decays = _is_number(decay) and decay > 0
     if isinstance(rate, Mapping):
         if decays:
             journal.lose(WHERE, f"decay={decay} of the optimizer, beside a schedule of learning rates")
-        return _schedule(rate)
+        return _schedule(rate, writer)
     if rate is not None and not _is_number(rate):
         raise UnknownObject(f"the learning rate {str(rate)[:60]}")
     if not decays or rate is None:
@@ -214,9 +234,10 @@ def _rate(rate: Any, decay: Any, journal: Journal) -> Any:
     return keras_object("optimizers.schedules", "InverseTimeDecay", config)
 
 
-def _schedule(value: Mapping[str, Any]) -> dict[str, Any]:
+def _schedule(value: Mapping[str, Any], writer: Writer) -> dict[str, Any]:
     try:
         name, config = own_name(value), value.get("config")
+        refuse_own("schedules", name, writer, value)
     except UnknownObject as error:
         raise UnknownObject(f"the learning rate schedule {error}", error.own, "learning rate schedule") from None
     if defaults_of("schedules", name) is None or not isinstance(config, Mapping):

@@ -19,13 +19,13 @@ from ckpttool.conversion.compile.optimizers import (
     keras_object,
     own_name,
     plain,
+    refuse_own,
 )
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.io import scalars
 from ckpttool.model.class_names import snake_case
 from ckpttool.model.defaults import class_called, defaults_of
-from ckpttool.model.generations.generation import Generation
-from ckpttool.model.generations.known_names import Had, KerasVersion
+from ckpttool.model.generations.own_classes import is_dumped
 from ckpttool.model.sizes import is_integer, items
 
 RECOMPILE = Edit(
@@ -89,10 +89,15 @@ _SINGULAR = MappingProxyType({"losses": "loss", "metrics": "metric"})
 
 
 def compile_config(
-    training: Any, version: str | None, outputs: Outputs, journal: Journal, layers: Sequence[str] = ()
+    training: Any,
+    version: str | None,
+    outputs: Outputs,
+    journal: Journal,
+    layers: Sequence[str] = (),
+    model: Any = None,
 ) -> dict[str, Any] | None:
     """The `compile_config` of Keras 3 for the training config of another version; settings that are lost are noted.
-    `layers` are the names of the layers of outputs that have keys instead.
+    `layers` are the names of the layers of outputs that have keys instead, `model` is the config of the model.
 
     None where the model is not compiled, or where its optimizer is not built into Keras.
     """
@@ -100,7 +105,7 @@ def compile_config(
         return None
     training = plain(training)
     old_optimizer = training.get("optimizer_config", training.get("optimizer"))
-    writer = Writer(version, _is_multi_backend(old_optimizer, version))
+    writer = Writer(version, _is_multi_backend(old_optimizer, version), str(version)[:1] == "2" and is_dumped(model))
     try:
         optimizer = optimizers.keras3_optimizer(old_optimizer, writer, journal)
     except UnknownObject as error:
@@ -202,9 +207,9 @@ def _loss(value: Any, writer: Writer, journal: Journal, depth: int) -> Any:
         return {key: _loss(item, writer, journal, depth + 1) for key, item in value.items()}
     name = _function(value, journal)
     if name is None:
-        return _noted(_object(value, "losses", _LOSSES), journal)
+        return _noted(_object(value, "losses", _LOSSES, writer), journal)
     new_name = _LOSSES.get(name, name)
-    _refuse_own("losses", name, writer)
+    refuse_own("losses", name, writer)
     if class_called("losses", new_name) is None:
         raise UnknownObject(f"{name[:60]}, which is not built into Keras 3", name)
     if new_name == "cosine_similarity" and writer.multi_backend and is_before(writer.version, (2, 1, 6)):
@@ -225,16 +230,6 @@ def _noted(loss: dict[str, Any], journal: Journal) -> dict[str, Any]:
         name = loss["class_name"]
         journal.lose(WHERE, f"{name}'s reduction 'none': Keras 3 trains by the mean of a batch, older ones by its sum")
     return loss
-
-
-def _refuse_own(kind: str, name: str, writer: Writer) -> None:
-    """Raise UnknownObject for a name that the Keras of the writer did not have, even if Keras 3 has it."""
-    version = writer.version or ""
-    if version[:1] not in ("1", "2"):
-        return
-    known = KerasVersion.of(Generation(1 if version[0] == "1" else 2), version)
-    if known.had(kind, name) is Had.NO:
-        raise UnknownObject(f"{name[:60]}, which {known} did not have, so that it was the author's own", name)
 
 
 def is_before(version: str | None, limit: tuple[int, ...]) -> bool:
@@ -265,7 +260,7 @@ def _is_function(value: Any) -> TypeGuard[Mapping[str, Any]]:
     return isinstance(value, Mapping) and value.get("class_name") in ("function", "builtin_function_or_method")
 
 
-def _object(value: Mapping[str, Any], kind: str, renamed: Mapping[str, str]) -> dict[str, Any]:
+def _object(value: Mapping[str, Any], kind: str, renamed: Mapping[str, str], writer: Writer) -> dict[str, Any]:
     """The entry of a loss or metric for Keras 3, also for a function that is wrapped in one."""
     config, name = value.get("config"), _name(value, kind)
     if not isinstance(config, Mapping):
@@ -274,6 +269,8 @@ def _object(value: Mapping[str, Any], kind: str, renamed: Mapping[str, str]) -> 
         fn = config.get("fn")
         name = _function_of_keras(fn) if _is_function(fn) else own_name(fn)
         name = renamed.get(name, name)
+    else:
+        refuse_own(kind, name, writer, value)
     class_name = class_called(kind, name)
     if class_name is None:
         raise UnknownObject(f"{name[:60]}, which is not built into Keras 3", name)
@@ -346,7 +343,7 @@ class _Metrics(NamedTuple):
             name = _function(value, self.journal)
             if name is not None:
                 return [self.named(name)]
-            metric = _object(value, "metrics", _METRICS)
+            metric = _object(value, "metrics", _METRICS, self.writer)
             measures.note_difference(metric, self.loss_of_classes(), self.journal)
             return [self.unprefixed(metric)]
         except UnknownObject as error:
@@ -358,7 +355,7 @@ class _Metrics(NamedTuple):
         """A metric given by the name of a function or class, with the same name in logs as before."""
         if name.lower() in _BY_SHAPE:
             return name
-        _refuse_own("metrics", name, self.writer)
+        refuse_own("metrics", name, self.writer)
         new_name = self.crossentropy(name) if name.lower() in _BY_LOSS else _METRICS.get(name, name)
         class_name = class_called("metrics", new_name)
         if class_name is None:

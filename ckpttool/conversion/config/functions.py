@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 from ckpttool.conversion.config import addons
 from ckpttool.conversion.config.hard_sigmoid import KEYS, KNOWN
 from ckpttool.conversion.journal import Edit, Journal, NeedKind
+from ckpttool.model import Architecture, with_keras_classes
 from ckpttool.model.config import mappings_in
 from ckpttool.model.defaults import class_called
+from ckpttool.model.generations import own_classes
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.generations.known_names import Had, KerasVersion
 from ckpttool.model.generations.normalization import normalized
@@ -29,7 +31,7 @@ OWN_FUNCTION = Edit(
 )
 TAKE_BUILTIN = Edit(
     "take-builtin",
-    "takes a function of the author's own for the one that Keras 3 has under its name (--builtin)",
+    "takes a function or class of the author's own for the one that Keras 3 has under its name (--builtin)",
     "where it computes the same",
 )
 EDITS = (OWN_FUNCTION, TAKE_BUILTIN)
@@ -58,6 +60,31 @@ class Place(NamedTuple):
     generation: Generation
     version: KerasVersion
     builtins: frozenset[str] = frozenset()
+
+
+def with_builtins(architecture: Architecture | None, builtins: frozenset[str], journal: Journal) -> Architecture | None:
+    """The architecture with the classes as those of Keras 3 that the user says are (--builtin); the same object where
+    none of the author's own is called so."""
+    if architecture is None or not builtins:
+        return architecture
+    changed = with_keras_classes(architecture, builtins)
+    if changed is not architecture:
+        journal.edit(TAKE_BUILTIN, architecture.name, ", ".join(sorted(builtins)))
+    return changed
+
+
+def need_layer(registered: str, class_name: str, config: Any, journal: Journal) -> None:
+    """Note a class of layers of the author's own as needed."""
+    own = _own("layers", class_name, config)
+    own = f", the author's own{own}" if own else ""
+    journal.need(registered, f"the class {class_name}{own}: import the module that registers it, or custom_objects")
+
+
+def _own(kind: str, class_name: str, config: Any) -> str:
+    """Why a class that is called as one of Keras is the author's own, and how to say that it is Keras's; empty where
+    its config does not tell it from that of Keras."""
+    why = own_classes.difference(kind, class_name, config)
+    return f", as {why} (--builtin {class_name} takes that of Keras 3)" if why else ""
 
 
 def resolved(config: Mapping[str, Any], place: Place, journal: Journal) -> dict[str, Any]:
@@ -192,7 +219,7 @@ class _Argument(NamedTuple):
 
     def layer(self, class_name: str, value: Mapping[str, Any]) -> Any:
         """The value of an argument that has a layer as an activation."""
-        if class_name in LAYERS:
+        if class_name in LAYERS and value.get("module", "keras") is not None:
             return normalized(value, self.place.generation)
         return self.own_class(class_name, value.get("config"), value)
 
@@ -202,13 +229,24 @@ class _Argument(NamedTuple):
         registered = registered_name if isinstance(registered_name, str) else class_name
         short = class_name.rpartition(">")[2]
         subject = f"the class {short} as {self.key} of {self.place.label}"
+        reason = _own("layers" if self.kind == "activations" else self.kind, short, config)
         if ">" not in registered and self.is_built_in(short):
-            why = f"{subject} is the author's own, and Keras 3 has another of this name; register it under a package"
-            self.journal.refuse(self.place.label, why)
-        how = "import the module that registers it, or " if ">" in registered else ""
-        self.journal.need(registered, f'{subject}: {how}load_model(..., custom_objects={{"{registered}": {short}}})')
+            why = f"{subject} is the author's own{reason}, and Keras 3 has another of this name"
+            self.journal.refuse(self.place.label, f"{why}; register it under a package")
+        own = f", the author's own{reason}" if reason else ""
+        self.journal.need(registered, f"{subject}{own}: {_provided(registered, short)}")
         self.journal.edit(OWN_FUNCTION, self.place.label, registered)
         return {"module": None, "class_name": short, "config": config, "registered_name": registered}
+
+
+def _provided(registered: str, short: str) -> str:
+    """The ways to provide a class of the author's own for Keras 3. A registered one that is not imported needs both
+    names: that of the config, and its own, under which Keras 3 writes it when it copies a layer in a Bidirectional, and
+    when it saves the model again (`get_registered_name`, keras/src/saving/object_registration.py, 3.15)."""
+    if ">" not in registered:
+        return f'load_model(..., custom_objects={{"{registered}": {short}}})'
+    names = f'{{"{registered}": {short}, "{short}": {short}}}'
+    return f"import the module that registers it, or load_model(..., custom_objects={names})"
 
 
 def check_copied(layer: Any, label: str, journal: Journal) -> None:

@@ -311,10 +311,10 @@ class _Rewriter:
         registered = name if isinstance(name := new.get("registered_name"), str) else args.class_name
         class_name = args.class_name.rpartition(">")[2]
         self.journal.edit(CUSTOM, at.label, registered)
-        unlike = self.generation is Generation.KERAS_2 and "trainable" not in args.config
-        self.unlike_layers |= {at.label} if unlike else set()
+        is_unlike = self.generation is Generation.KERAS_2 and "trainable" not in args.config
+        self.unlike_layers |= {at.label} if is_unlike else set()
         toolkit_wrappers.check(class_name, at.label, self.journal)
-        self.journal.need(registered, f"the class {class_name}: import the module that registers it, or custom_objects")
+        functions.need_layer(registered, class_name, args.config, self.journal)
         if hard_sigmoid.uses_old(args) and self.generation is not Generation.KERAS_3:
             self.journal.guess(at.label, f"{class_name} of your own uses hard_sigmoid, {hard_sigmoid.ANOTHER_SLOPE}")
         arguments = {key: value for key, value in args.config.items() if key not in _BASE_ONLY}

@@ -89,7 +89,8 @@ def _settings(source: Source, journal: Journal) -> Any:
         return settings
     ends = zip(stored.outputs, source.live.outputs, strict=False) if stored else ()
     outputs = [(old, new) for (old, _), (new, _) in ends]
-    converted = compile_config(settings, checkpoint.producer.keras_version, outputs, journal)
+    config = stored.config if stored else None
+    converted = compile_config(settings, checkpoint.producer.keras_version, outputs, journal, model=config)
     if converted is not None:
         version = checkpoint.producer.keras_version
         crossentropies.note_differences(source.live.config, converted, version, journal)

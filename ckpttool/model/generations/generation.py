@@ -50,7 +50,7 @@ def generation_of(config: Any, version: Any = None) -> Generation:
     by_config = _by_version(config.get("keras_version"))
     if by_config is not None:
         return by_config
-    by_layers = [generation for entry in _entries(config) if (generation := _by_layer(entry)) is not None]
+    by_layers = [generation for entry in entries_in(config) if (generation := _by_layer(entry)) is not None]
     if Generation.KERAS_1 in by_layers:
         return Generation.KERAS_1
     if by_layers:
@@ -71,7 +71,7 @@ def _by_version(version: Any) -> Generation | None:
     return Generation(number) if number is not None and number < 4 else None
 
 
-def _entries(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def entries_in(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The entries of the layers in a config, itself first, `MAX_ENTRIES` at most."""
     stack: list[tuple[Any, int]] = [(config, 0)]
     for _ in range(MAX_ENTRIES):

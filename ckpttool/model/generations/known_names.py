@@ -44,8 +44,8 @@ class KerasVersion(NamedTuple):
         return f"Keras {self.text or self.version[0]}"
 
     def had(self, kind: str, name: str) -> Had:
-        """Whether this Keras had a name of a kind: activations, layers, losses, metrics, regularizers or constraints. A
-        name that no version lacked counts as one that it had."""
+        """Whether this Keras had a name of a kind: activations, layers, losses, metrics, optimizers, schedules,
+        regularizers, constraints or initializers. A name that no version lacked counts as one that it had."""
         if self.version >= (3,):
             return Had.YES
         since = _SINCE[kind].get(name, "0 0").split()[self.is_tf]
@@ -140,6 +140,14 @@ _SINCE: Mapping[str, Mapping[str, str]] = MappingProxyType(
             **dict.fromkeys(("OrthogonalRegularizer", "orthogonal_regularizer"), "- 2.9"),
         },
         "constraints": {},
+        "optimizers": {
+            "Adafactor": "- 2.11",
+            "AdamW": "- 2.9",  # in optimizers.experimental up to 2.10
+            "Ftrl": "- 0",
+            "Lion": "- 2.13",
+            **_never("Lamb", "Muon", "ScheduleFreeAdamW"),
+        },
+        "schedules": {},
         "initializers": _never("STFT", "STFTInitializer", "stft"),
     }
 )
