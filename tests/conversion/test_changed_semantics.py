@@ -137,3 +137,28 @@ def test_a_bidirectional_of_two_sizes(backward: str, units: int, refused: bool) 
     assert [(refusal.where, "directions of 3 and 4" in refusal.what) for refusal in journal.refusals] == (
         [("both", True)] * refused
     )
+
+
+@pytest.mark.parametrize(
+    ("class_name", "version", "how", "expected"),
+    [
+        ("LSTM", "1.2.2", "cpu", "W"),
+        ("GRU", "1.2.0", "mem", "W"),
+        ("LSTM", "1.2.2", "gpu", "U"),
+        ("LSTM", "1.1.2", "cpu", "U"),
+        ("SimpleRNN", "1.2.2", "cpu", "U"),
+    ],
+)
+def test_regularizers_of_keras_1_2(class_name: str, version: str, how: str, expected: str) -> None:
+    """GRU and LSTM of 1.2 took W_regularizer for recurrent kernels, too, but for all gates in one (1.2.2)."""
+    of = {
+        f"{name}_regularizer": {"name": "WeightRegularizer", "l1": 0.0, "l2": l2} for name, l2 in (("W", 1), ("U", 2))
+    }
+    config = {"name": "r", "output_dim": 2, "batch_input_shape": [None, 3, 4], "consume_less": how, **of}
+    journal = Journal()
+    model = {"class_name": "Sequential", "config": [{"class_name": class_name, "config": config}]}
+    rewritten = rewrite(of_generation(model, Generation.KERAS_1), journal, origin=Origin(version)).config
+    args = rewritten["config"]["layers"][-1]["config"]
+    factors = [args[f"{name}_regularizer"]["config"]["l2"] for name in ("kernel", "recurrent")]
+    assert factors == [1, {"W": 1, "U": 2}[expected]]
+    assert ("write-recurrent-regularizer" in [applied.edit.name for applied in journal.edits]) is (expected == "W")

@@ -45,6 +45,58 @@ def test_a_frozen_layer_stays_frozen(class_name: str, trainable: bool) -> None:
     assert entry["config"].get("trainable", True) is trainable
 
 
+L2_1 = {"name": "WeightRegularizer", "l1": 0.0, "l2": 0.5}
+L2 = {"class_name": "L1L2", "config": {"l1": 0.0, "l2": 0.5}}
+WIDTH = {"units": 2, "batch_input_shape": [None, 3, 4]}
+SUMMED: list[tuple[str, Generation, dict[str, Any], list[str], str]] = [
+    *(
+        (
+            name,
+            Generation.KERAS_1,
+            {"W_regularizer": L2_1, "b_constraint": {"name": "NonNeg"}, "activity_regularizer": L2_1, **arguments},
+            ["kernel_regularizer", "bias_constraint"],
+            "activity_regularizer",
+        )
+        for name, arguments in REPLACED.items()
+    ),
+    *(
+        (
+            name,
+            Generation.KERAS_2,
+            {"kernel_regularizer": L2, "recurrent_regularizer": L2, "bias_regularizer": L2, **WIDTH},
+            ["kernel_regularizer", "recurrent_regularizer"],
+            "bias_regularizer",
+        )
+        for name in ("CuDNNLSTM", "CuDNNGRU")
+    ),
+    (
+        "LocallyConnected1D",
+        Generation.KERAS_2,
+        {"filters": 2, "kernel_size": 1, "batch_input_shape": [None, 3, 4], "kernel_regularizer": L2}
+        | {"kernel_constraint": {"class_name": "NonNeg", "config": {}}},
+        ["kernel_regularizer"],
+        "kernel_constraint",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("class_name", "generation", "config", "retained", "lost"), SUMMED, ids=lambda value: str(value)[:20]
+)
+def test_regularizers_of_a_replaced_layer(
+    class_name: str, generation: Generation, config: dict[str, Any], retained: list[str], lost: str
+) -> None:
+    """They are kept where the new layers have weights of the same sums, and are else said to be lost."""
+    entry, journal = converted(generation, class_name, **config)
+    new = [inner["config"] for inner in [entry, *entry["config"].get("layers", [])]]
+    [has_all] = [inner for inner in new if all(inner.get(key) for key in retained)]
+    assert {has_all[key]["class_name"] for key in retained} <= {"L1L2", "NonNeg"}
+    assert {has_all[key]["module"] for key in retained} <= {"keras.regularizers", "keras.constraints"}
+    [loss] = journal.losses
+    assert loss.what == f"{lost}, so that training goes another way; predictions are the same"
+    assert not journal.needs
+
+
 def test_a_layer_outside_keras_layers() -> None:
     """LayerScale of ConvNeXt is found by its module alone, which older files leave out or call otherwise."""
     new = INTERNAL_LAYERS["LayerScale"].module

@@ -29,7 +29,12 @@ WRITE_SIZES = Edit(
     "writes the sizes that the output of an EinsumDense has, where it left them open",
     "always: Keras 2 found them out, Keras 3 does not, and cannot build what comes behind",
 )
-EDITS = (WRITE_BACKWARD, DROP_DILATION, WRITE_SIZES)
+WRITE_REGULARIZER = Edit(
+    "write-recurrent-regularizer",
+    "writes the regularizer of the kernel as that of the recurrent kernel",
+    "always: GRU and LSTM of Keras 1.2 took it for both, unless they consume less on a GPU",
+)
+EDITS = (WRITE_REGULARIZER, WRITE_BACKWARD, DROP_DILATION, WRITE_SIZES)
 
 _FIRST = "channels_first, as the layers beside it: its config does not say along which axes it drops out"
 
@@ -212,6 +217,17 @@ def _sized(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, An
     return {**config, "output_shape": known_sizes}
 
 
+def _regularized(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
+    """A recurrent layer of Keras 1.2, which gave the recurrent kernels of its gates `W_regularizer`, and has
+    `U_regularizer` for all gates in one alone (`build`, keras/layers/recurrent.py, 1.2.2)."""
+    of_kernel, of_recurrent = (config.get(f"{name}_regularizer") for name in ("kernel", "recurrent"))
+    is_of_1_2 = site.origin.before(2) and not site.origin.before(1, 2)
+    if not is_of_1_2 or site.old.config.get("consume_less", "cpu") == "gpu" or of_kernel == of_recurrent:
+        return config
+    journal.edit(WRITE_REGULARIZER, site.label)
+    return {**config, "recurrent_regularizer": of_kernel}
+
+
 def _frozen(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
     """A frozen BatchNormalization is remarked on, as it may train differently.
 
@@ -241,7 +257,8 @@ _CHANGES: Mapping[str, tuple[_Change, ...]] = MappingProxyType(
         "Discretization": (adapted_layers.discretization_config,),
         "EinsumDense": (_sized,),
         "Embedding": (_embedding,),
-        **dict.fromkeys(("GRU", "GRUCell", "LSTM", "LSTMCell"), (_gated,)),
+        **dict.fromkeys(("GRU", "LSTM"), (_gated, _regularized)),
+        **dict.fromkeys(("GRUCell", "LSTMCell"), (_gated,)),
         "Hashing": (adapted_layers.hashing_config,),
         "RandomCrop": (_random_crop,),
         "ReLU": (_relu,),

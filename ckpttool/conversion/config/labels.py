@@ -6,6 +6,7 @@ from collections.abc import Container
 from typing import NamedTuple
 
 from ckpttool.conversion.config.graphs import numbered_names
+from ckpttool.model.arguments import Args
 from ckpttool.model.buildability.masks import OPERATIONS
 from ckpttool.model.sizes import Shape
 from ckpttool.paths import join_path
@@ -30,6 +31,12 @@ class At(NamedTuple):
     ) -> "At":
         """The place of a layer within this one, by its old name and its new one."""
         return At(join_path(self.label, name), join_path(self.new_label, new_label), in_graph, shape, dtype)
+
+
+def within(args: Args, at: At) -> At:
+    """The place of a layer as that of what is in its arguments: with the shape of a step, if it calls that on each."""
+    steps = at.shape is not None and len(at.shape) > 1 and args.class_name == "TimeDistributed"
+    return at._replace(shape=(*at.shape[:1], *at.shape[2:]) if at.shape is not None and steps else None)
 
 
 def keras3_name(name: str, used: Container[str], masked: bool) -> str:

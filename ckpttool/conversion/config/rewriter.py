@@ -14,7 +14,6 @@ from ckpttool.conversion.config import (
     lambdas,
     lookup_counts,
     masks,
-    theano_padding,
     toolkit_wrappers,
     whole_numbers,
 )
@@ -26,11 +25,12 @@ from ckpttool.conversion.config.graphs import Connections, GraphLayer, functiona
 from ckpttool.conversion.config.hard_sigmoid import Scaled
 from ckpttool.conversion.config.inputs import fitted
 from ckpttool.conversion.config.keras3 import MODULES, unchanged_config
-from ckpttool.conversion.config.labels import At, keras3_name
+from ckpttool.conversion.config.labels import At, keras3_name, within
 from ckpttool.conversion.config.nested_layers import LIVE, Nested, unbuilt
 from ckpttool.conversion.config.other_packages import outside
 from ckpttool.conversion.config.plain_models import plain
 from ckpttool.conversion.config.result import Rewritten, Unfilled
+from ckpttool.conversion.config.surrounded_layers import SLOTS, surrounded
 from ckpttool.conversion.config.tensor_dtypes import after_layer, dtypes_in
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.conversion.options import PLAIN, Options
@@ -144,19 +144,19 @@ class _Rewriter:
         argument_edits.note_changes(old, args, self.generation, at.label or args.name, self.journal)
         if is_model(args):
             return self.entry(args, new, self.model(old, args, at), at)
-        config = {**self.with_functions(args, at).config, **self.inner_layers(old, args, at)}
+        config = {**self.with_functions(args, at).config, **self.inner_layers(old, args, within(args, at))}
         resolved = Args.of({**new, "class_name": args.class_name, "config": config})
         arrangement = deviations.variance_arrangement(resolved, self.generation, self.origin, at.label, self.journal)
         self.arrangements |= {join_path(at.label, deviations.SLOT): arrangement} if arrangement else {}
         if hard_sigmoid.uses_old(resolved):
-            return self.padded(resolved, self.with_old_activation(resolved, new, at), at)
+            return self.surrounded(resolved, self.with_old_activation(resolved, new, at), at)
         whole_numbers.check(resolved, at.dtype, at.label, self.journal)
         if whole_numbers.is_cast(resolved, at.dtype):
             model = whole_numbers.behind_cast(resolved, self.entry(resolved, new, config, at), at.label, self.journal)
             return self.entry(model, {}, model.config, at)
         if lookup_counts.gives_integers(resolved):
             return self.cast(resolved, self.entry(resolved, new, config, at), at)
-        return self.padded(resolved, self.entry(resolved, new, config, at), at)
+        return self.surrounded(resolved, self.entry(resolved, new, config, at), at)
 
     def with_functions(self, args: Args, at: At) -> Args:
         """The layer with its functions in the form in which Keras 3 finds them."""
@@ -172,25 +172,25 @@ class _Rewriter:
         self.journal.edit(lookup_counts.CAST_LOOKUP, at.label)
         self.weights[at.label] = join_path(at.new_label, lookup_counts.named(args))
         cast = lookup_counts.cast(args)
-        return self.both(args.name, lookup_counts.lookup(args, entry), self.entry(cast, {}, cast.config, at), at)
+        return self.chained(args.name, [lookup_counts.lookup(args, entry), self.entry(cast, {}, cast.config, at)], at)
 
-    def padded(self, args: Args, entry: dict[str, Any], at: At) -> dict[str, Any]:
-        """The entry of a layer; of one that Theano padded, that of a model with a layer that pads before it."""
-        reason = theano_padding.refused(args, at.shape) if self.origin.theano else None
-        if reason:
-            self.journal.refuse(at.label, reason)
-        pads = theano_padding.pads(args, at.shape) if self.origin.theano else None
-        if pads is None:
+    def surrounded(self, args: Args, entry: dict[str, Any], at: At) -> dict[str, Any]:
+        """The entry of a layer; of one that alone computes something else in Keras 3, that of a model with others."""
+        try:
+            model = surrounded(args, entry, at.shape, self.origin.theano)
+        except NoEquivalent as problem:
+            self.journal.refuse(at.label, str(problem))
             return entry
-        self.journal.edit(theano_padding.WRITE_PADDING, at.label, f"{pads}")
-        for slot in theano_padding.PADDED:
-            self.weights[join_path(at.label, slot)] = join_path(at.new_label, f"{theano_padding.named(args)}/{slot}")
-        zeros = theano_padding.zeros(args, pads)
-        return self.both(args.name, self.entry(zeros, {}, zeros.config, at), theano_padding.unpadded(args, entry), at)
+        if model is None:
+            return entry
+        self.journal.edit(model.edit, at.label, model.detail)
+        for slot in SLOTS:
+            self.weights[join_path(at.label, slot)] = join_path(at.new_label, f"{model.name}/{slot}")
+        return self.chained(args.name, model.layers, at)
 
-    def both(self, name: str, first: dict[str, Any], second: dict[str, Any], at: At) -> dict[str, Any]:
-        """The entry of a model of two layers, which replaces a layer and has its name."""
-        model = Args("Sequential", {"name": name, "layers": [first, second]})
+    def chained(self, name: str, layers: list[dict[str, Any]], at: At) -> dict[str, Any]:
+        """The entry of a model of several layers, which replaces a layer and has its name."""
+        model = Args("Sequential", {"name": name, "layers": layers})
         return self.entry(model, {}, model.config, at)
 
     def entry(self, args: Args, new: Mapping[str, Any], config: Mapping[str, Any], at: At) -> dict[str, Any]:
@@ -229,7 +229,7 @@ class _Rewriter:
 
     def inner(self, old: Any, new: Mapping[str, Any], at: At, direction: str = "") -> dict[str, Any]:
         name = f"{direction}{Args.of(new).name.removeprefix(direction)}"
-        return self.layer(Args.of(self.unflattened(old)), new, at.below(name, name, dtype=at.dtype))
+        return self.layer(Args.of(self.unflattened(old)), new, at.below(name, name, shape=at.shape, dtype=at.dtype))
 
     def unflattened(self, old: Any) -> Any:
         return unflattened(old) if self.generation is Generation.KERAS_0 else old

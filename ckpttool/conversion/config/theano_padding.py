@@ -23,8 +23,6 @@ EDITS = (WRITE_PADDING,)
 
 _CONVOLUTIONS = ("Conv", "DepthwiseConv", "SeparableConv")
 _OTHERS = ("AveragePooling", "MaxPooling", "ConvLSTM")
-PADDED = frozenset({"kernel", "bias", "depthwise_kernel", "pointwise_kernel"})
-"""The weights of the layers that get a layer before them."""
 
 
 class _Axis(NamedTuple):

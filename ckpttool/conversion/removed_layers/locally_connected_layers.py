@@ -116,9 +116,10 @@ def locally_connected(args: Args) -> Equivalent:
     return Equivalent(
         "Functional",
         builder.config([entry], x),
-        "slices of its input and an EinsumDense with its kernel; initializers and constraints are those by default",
+        "slices of its input and an EinsumDense with its kernel; initializers are those by default",
         {slot: f"{name}/{slot}" for slot in names},
         arrangements,
+        retained=regularizers,
     )
 
 

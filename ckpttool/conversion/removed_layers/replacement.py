@@ -1,6 +1,6 @@
 """The replacement of a layer that Keras 3 no longer has, as a value."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ class Equivalent:
 
     `weights` maps the weights of the old layer to new ones, by their names below the layer. `arrangements` are those of
     weights whose values change their places. `lost` is an effect of the old layer beside its output, empty for none.
+    `retained` are the regularizers and constraints of the old layer, by its names, that the new one has.
     """
 
     class_name: str
@@ -21,6 +22,19 @@ class Equivalent:
     weights: Mapping[str, str] = field(default_factory=dict)
     arrangements: Mapping[str, Arrangement] = field(default_factory=dict)
     lost: str = ""
+    retained: Collection[str] = ()
+
+    def without_others(self, config: Mapping[str, Any]) -> "Equivalent":
+        """The same, with the regularizers and constraints of the old layer, which has this config, as lost that are not
+        kept."""
+        others = [
+            key
+            for key, value in config.items()
+            if key.endswith(("_regularizer", "_constraint")) and value is not None and key not in self.retained
+        ]
+        if not others or self.lost:
+            return self
+        return replace(self, lost=f"{', '.join(others)}, so that training goes another way; predictions are the same")
 
     def frozen(self) -> "Equivalent":
         """The same, frozen, with its layers: Keras 3 does not freeze the layers of a model whose config is frozen."""

@@ -34,7 +34,7 @@ def equivalent(args: Args, theano: bool) -> Equivalent:
     replacement = _EQUIVALENTS.get(args.class_name)
     if replacement is None or (args.class_name == "Merge" and args.config.get("mode") != "cos"):
         raise NoEquivalent(f"{args.class_name}, which Keras 3 no longer has, and nothing that computes the same")
-    return replacement(args)
+    return replacement(args).without_others(args.config)
 
 
 def _entry(class_name: str, **config: Any) -> dict[str, Any]:
@@ -55,6 +55,20 @@ def _thresholded_relu(args: Args) -> Equivalent:
     return Equivalent("ReLU", {**config, "threshold": theta}, f"ReLU with threshold {theta}")
 
 
+_OF_DENSE = {
+    "W_regularizer": "kernel_regularizer",
+    "W_constraint": "kernel_constraint",
+    "b_regularizer": "bias_regularizer",
+    "b_constraint": "bias_constraint",
+}
+"""Arguments that MaxoutDense and Highway have for W and b alone."""
+
+
+def _of_weights(args: Args, names: Mapping[str, str]) -> dict[str, Any]:
+    """The regularizers and constraints of an old layer that it has, under the names of the new one."""
+    return {new: args.config[old] for old, new in names.items() if args.config.get(old) is not None}
+
+
 def _maxout_dense(args: Args) -> Equivalent:
     """The maximum of several linear functions (keras/layers/core.py, 1.2.2)."""
     units, count = args.size("output_dim"), args.size("nb_feature", 4)
@@ -65,11 +79,12 @@ def _maxout_dense(args: Args) -> Equivalent:
         equation="ab,kbu->aku",
         output_shape=[count, units],
         bias_axes="ku" if bias else None,
+        **_of_weights(args, _OF_DENSE),
     )
     largest = _entry("GlobalMaxPooling1D", name=f"{args.name}_max")
     names = {"W": f"{args.name}_linear/kernel", **({"b": f"{args.name}_linear/bias"} if bias else {})}
     config = {"name": args.name, "layers": [dense, largest]}
-    return Equivalent("Sequential", config, "EinsumDense and the maximum of its outputs", names)
+    return Equivalent("Sequential", config, "EinsumDense and the maximum of its outputs", names, retained=_OF_DENSE)
 
 
 def _highway(args: Args) -> Equivalent:
@@ -83,7 +98,8 @@ def _highway(args: Args) -> Equivalent:
     builder = FunctionalBuilder(args.name)
     x = builder.input((None, size))
     dense = {"units": size, "use_bias": bias}
-    new = builder.layer("Dense", x, name="transform", activation=args.config.get("activation", "linear"), **dense)
+    activation = args.config.get("activation", "linear")
+    new = builder.layer("Dense", x, name="transform", activation=activation, **dense, **_of_weights(args, _OF_DENSE))
     carry = builder.layer("Dense", x, name="carry", activation="sigmoid", **dense)
     rest = builder.layer("Rescaling", carry, name="rest", scale=-1.0, offset=1.0)
     carried_input = builder.layer("Multiply", [rest, x], name="kept")
@@ -95,9 +111,12 @@ def _highway(args: Args) -> Equivalent:
         builder.config([x], y),
         "two Dense layers, one of which weighs the other against the input",
         {old: f"{args.name}_{new}" for old, new in weights.items()},
+        retained=_OF_DENSE,
     )
 
 
+_SUMS_OF_CUDNN = ("kernel_regularizer", "recurrent_regularizer", "activity_regularizer")
+"""Regularizers that do not mind in which order values are."""
 _OF_CUDNN = ("name", "trainable", "units", "return_sequences", "return_state", "go_backwards", "stateful")
 
 
@@ -110,12 +129,14 @@ def _of_cudnn(class_name: str, gates: int, **beside: Any) -> Callable[[Args], Eq
         activations = {"activation": "tanh", "recurrent_activation": "sigmoid"}
         names = ("kernel", "recurrent_kernel", "bias")
         cell = f"{class_name.lower()}_cell"
+        retained = dict(zip(_SUMS_OF_CUDNN, _SUMS_OF_CUDNN, strict=True))
         return Equivalent(
             class_name,
-            {**config, **activations, **beside},
-            f"{class_name} with rearranged weights; initializers and regularizers are the default ones",
+            {**config, **activations, **beside, **_of_weights(args, retained)},
+            f"{class_name} with rearranged weights; initializers are the default ones",
             {name: f"{cell}/{name}" for name in names},
             {name: Cudnn(name, gates) for name in names},
+            retained=retained,
         )
 
     return replacement

@@ -149,11 +149,16 @@ def _entry(entry: Mapping[str, Any], args: Args, class_name: str, config: Config
 
 
 def _removed(entry: Mapping[str, Any], args: Args, generation: Generation) -> Config:
-    """The entry of a class that Keras 3 lacks: unchanged, with the input shape that it declares, since its replacement
-    depends on that."""
+    """The entry of a class that Keras 3 lacks: its regularizers and constraints as Keras 3 writes them, and the input
+    shape that it declares, since its replacement depends on these; all else is unchanged."""
     if args.class_name not in OLD_LAYERS:
         return dict(entry)
-    return {**entry, "config": dict(args.config), **_declared_entry(args, args.class_name)}
+    spelled = _dialect(generation).spelled
+    config = {key: spelled(key, value) if key.endswith(_OBJECTS) else value for key, value in args.config.items()}
+    return {**entry, "config": config, **_declared_entry(args, args.class_name)}
+
+
+_OBJECTS = ("_regularizer", "_constraint")
 
 
 def _declared_entry(args: Args, class_name: str) -> Config:
