@@ -21,7 +21,10 @@ READ = {
     "Bidirectional": ("backward_layer", "num_constants"),
     "CategoryCrossing": ("separator",),
     "Discretization": ("bin_boundaries", "bins", "epsilon", "num_bins"),
-    "Lambda": ("mask", "mask_module", "mask_type", "output_shape", "output_shape_type"),
+    "Lambda": (
+        *("arguments", "function_type", "mask", "mask_module", "mask_type", "output_shape", "output_shape_type"),
+        "trainable",  # whose code is not to be overlooked because a key is missing
+    ),
 }
 """Keys of layers that not all configs have, as the sources of Keras 2.0 to 2.15 and TensorFlow 1.4 to 2.5 say: those
 that follow from calls, and those that versions lack which cannot make the layer here."""

@@ -269,7 +269,7 @@ def _object(value: Mapping[str, Any], kind: str, renamed: Mapping[str, str], wri
         fn = config.get("fn")
         name = _function_of_keras(fn) if _is_function(fn) else own_name(fn)
         name = renamed.get(name, name)
-    else:
+    elif not value["class_name"].startswith(addons.PACKAGE):
         refuse_own(kind, name, writer, value)
     class_name = class_called(kind, name)
     if class_name is None:
