@@ -64,7 +64,8 @@ def report(
     """The report of the checkpoint at a path, and its diff to a baseline where one is given.
 
     All values are read. `progress` is called with the number of bytes of every block that was read for the listing.
-    Raises CheckpointError where the checkpoint or the baseline cannot be opened; nothing else stops a report.
+    Raises CheckpointError where the checkpoint or the baseline cannot be opened, or its values cannot be read; nothing
+    else stops a report.
     """
     with open_checkpoint(path) as checkpoint:
         listing = list_checkpoint(checkpoint, _EVERYTHING, progress)
