@@ -266,6 +266,12 @@ def test_cosine_since_2_1_6() -> None:
     assert (metric["class_name"], metric["config"]) == ("CosineSimilarity", {"name": "cosine"})
 
 
+def of_loss(class_name: str, **config: Any) -> dict[str, Any]:
+    """A metric of an object of a loss, as tf.keras of TensorFlow 2.4 wrote it."""
+    fn = {"class_name": class_name, "config": {"name": "loss", **config}, "__passive_serialization__": True}
+    return {"class_name": "MeanMetricWrapper", "config": {"name": "m", "fn": fn}}
+
+
 @pytest.mark.parametrize(
     ("metrics", "loss", "expected", "lost"),
     [
@@ -280,6 +286,12 @@ def test_cosine_since_2_1_6() -> None:
          [("AUC", {"name": "mine", "num_thresholds": 5})], []),
         ([{"class_name": "MeanMetricWrapper", "config": {"name": "m", "fn": "kullback_leibler_divergence"}}], "mse",
          [("KLDivergence", {"name": "m"})], []),
+        ([of_loss("BinaryCrossentropy", from_logits=True, reduction="auto")], "mse",
+         [("BinaryCrossentropy", {"name": "m", "from_logits": True})], []),
+        ([of_loss("CosineSimilarity", axis=-1)], "mse", [],
+         ["metrics: CosineSimilarity, an object of a loss, which the metric of Keras 3 does not measure"]),
+        ([of_loss("MeanSquaredError", reduction="sum")], "mse", [],
+         ["metrics: MeanSquaredError, an object of a loss, which the metric of Keras 3 does not measure"]),
         ([{"class_name": "AUC", "config": None}], "mse", [], ["metrics: a metric that cannot be read"]),
         (["ce"], "categorical_crossentropy", [("CategoricalCrossentropy", {"name": "ce"})], []),
         (["crossentropy"], {"class_name": "SparseCategoricalCrossentropy", "config": {}},

@@ -269,6 +269,7 @@ def _object(value: Mapping[str, Any], kind: str, renamed: Mapping[str, str], wri
         fn = config.get("fn")
         name = _function_of_keras(fn) if _is_function(fn) else own_name(fn)
         name = renamed.get(name, name)
+        config = {**_arguments_of_loss(fn), **config}
     elif not value["class_name"].startswith(addons.PACKAGE):
         refuse_own(kind, name, writer, value)
     class_name = class_called(kind, name)
@@ -280,6 +281,17 @@ def _object(value: Mapping[str, Any], kind: str, renamed: Mapping[str, str], wri
     if isinstance(arguments.get("reduction", ...), str | None):
         arguments["reduction"] = _REDUCTIONS.get(arguments["reduction"], arguments["reduction"])
     return keras_object(kind, class_name, arguments)
+
+
+def _arguments_of_loss(fn: Any) -> dict[str, Any]:
+    """The arguments of an object of a loss that is wrapped in a metric, as `from_logits`; none of a function. Raises
+    UnknownObject for one that no metric measures alike."""
+    config = fn.get("config") if isinstance(fn, Mapping) and not _is_function(fn) else None
+    if not isinstance(config, Mapping):
+        return {}
+    if own_name(fn) == "CosineSimilarity" or config.get("reduction") == "sum":
+        raise UnknownObject(f"{own_name(fn)[:60]}, an object of a loss, which the metric of Keras 3 does not measure")
+    return {key: value for key, value in config.items() if key not in ("name", "dtype", "reduction")}
 
 
 def _name(value: Mapping[str, Any], kind: str) -> str:
