@@ -1,4 +1,4 @@
-"""The regularizers of frozen layers, which Keras 3 leaves out of the loss that it measures."""
+"""Regularizers that Keras 3 adds to the loss otherwise: of frozen layers, and of outputs."""
 
 import json
 from pathlib import Path
@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from ckpttool.conversion import convert
+from ckpttool.conversion.compile import regularizers
+from ckpttool.conversion.journal import Journal
 from tests.conversion.judge import measured
 from tests.conversion.test_anchors import dense, legacy
 from tests.live import keras
@@ -62,3 +64,38 @@ def test_what_regularizes_outputs_is_divided_by_the_batch(
     added = 0.01 * np.square(np.asarray(model.layers[0](INPUTS))).sum() if regularizer is L2 else 0.0
     mean = np.square(np.asarray(model(INPUTS)) - TARGETS).mean()
     assert loss_now == pytest.approx(mean + added / len(INPUTS), abs=1e-5)
+
+
+UNITS = {"name": "inner", "units": 2, "activation": "tanh", "activity_regularizer": L2}
+INNER_DENSE = {"class_name": "Dense", "config": UNITS}
+INNER_MODEL = {"class_name": "Sequential", "config": {"name": "block", "layers": [INNER_DENSE]}}
+IN_STEPS = np.random.default_rng(7).normal(size=(5, 4, 3)).astype("float32")
+
+
+@pytest.mark.parametrize(("inner", "per_value"), [(INNER_DENSE, 0.0), (INNER_MODEL, 1 / 5)], ids=["layer", "model"])
+@pytest.mark.parametrize("version", ["2.2.4", "2.15.0"])
+def test_what_regularizes_outputs_in_steps(version: str, inner: Any, per_value: float, tmp_path: Path) -> None:
+    """Live Keras 3 adds nothing for the layer of a TimeDistributed, and for a layer further inside at each step, where
+    genuine 2.15 divides by the batch times the steps (2 of these, and 1)."""
+    weights = {"inner/kernel": (3, 2), "inner/bias": (2,)}
+    layer = ("TimeDistributed", {"layer": inner}, weights)
+    source = legacy(tmp_path / "old.h5", layer, shape=(None, 4, 3), training_config=TRAINING, keras_version=version)
+    (lost,) = (loss.what for loss in convert(source, tmp_path / "new.keras").losses)
+    assert lost.startswith(f"activity regularizers in TimeDistributed ({'inner' if inner is INNER_MODEL else 'l0'})")
+    model = keras().models.load_model(tmp_path / "new.keras")
+    given = np.asarray(model(IN_STEPS))
+    (loss_now,) = measured(model, IN_STEPS, np.zeros_like(given))
+    added = 0.01 * np.square(given).sum() * per_value
+    assert loss_now == pytest.approx(np.square(given).mean() + added, abs=1e-5)
+
+
+def test_what_regularizes_attention(tmp_path: Path) -> None:
+    """Live Keras 3 adds it for four projections, where genuine 2.15 adds it for what the layer gives."""
+    regularizer = keras().regularizers.L2(0.01)
+    layer = keras().layers.MultiHeadAttention(2, 3, activity_regularizer=regularizer)
+    layer(IN_STEPS, IN_STEPS)
+    assert len(layer.losses) == 4
+    journal = Journal()
+    regularizers.note_outputs({"class_name": "MultiHeadAttention", "config": layer.get_config()}, False, journal)
+    (lost,) = journal.losses
+    assert lost.what.startswith(f"activity regularizers of MultiHeadAttention ({layer.name})")

@@ -10,6 +10,10 @@ has; for other inputs, and in float64, it divides as Keras 3 does. Measured with
 On TensorFlow, Keras of many backends from 2.1.3 to 2.2.5 moves both statistics without the bias of their beginning
 (`moving_average_update` with `zero_debias`, keras/backend/tensorflow_backend.py, 2.2.4), and counts for that anew after
 loading: the first batch takes their place. Measured with 2.2.4.
+
+In a TimeDistributed, Keras 3 calls the layer on each step (`TimeDistributed.call`,
+keras/src/layers/rnn/time_distributed.py, 3.15), so that each step has statistics of its own and moves the mean and the
+variance; older ones call it on all steps at once (2.2.4, 2.15). Measured with 2.4, 2.10 and 2.15.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -35,10 +39,11 @@ _FUSES_VOLUMES = (2, 6)
 def note(config: Mapping[str, Any], origin: Origin, journal: Journal) -> None:
     """Note that further training moves means and variances otherwise, in a compiled model in the form of Keras 3."""
     _note_beginning(config, origin, journal)
+    in_steps = _note_steps(config, journal)
     if origin.version is None or (origin.of_many_backends and origin.before(*_BY_ONE_LESS)):
         return
     as_before = set() if origin.of_many_backends else _unfused(Args.of(config), origin)
-    names = _names(layer for layer in _trained(config) if id(layer) not in as_before)
+    names = _names(layer for layer in _trained(config) if id(layer) not in as_before | in_steps)
     if names:
         journal.lose(
             WHERE,
@@ -56,6 +61,19 @@ def _note_beginning(config: Mapping[str, Any], origin: Origin, journal: Journal)
             f"further training of BatchNormalization {first_of(names, _SHOWN)} is not the same: Keras 3 goes on from "
             "the stored mean and variance, where older ones on TensorFlow put those of the first batch in their place",
         )
+
+
+def _note_steps(config: Mapping[str, Any], journal: Journal) -> set[int]:
+    """Note what TimeDistributed changes; returns the identities of the arguments of the layers in such."""
+    wrappers = [entry for entry in mappings_in(config) if entry.get("class_name") == "TimeDistributed"]
+    layers = [layer for wrapper in wrappers for layer in _trained(wrapper)]
+    if layers:
+        journal.lose(
+            WHERE,
+            f"further training of BatchNormalization {first_of(_names(layers), _SHOWN)} is not the same: in a "
+            "TimeDistributed of Keras 3 each step is normalized on its own, where older ones took all steps together",
+        )
+    return {id(layer) for layer in layers}
 
 
 def _trained(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -88,17 +106,9 @@ def _is_fused(args: Args, shape: Shape, fused: Mapping[int, frozenset[int]]) -> 
 
 
 def _layers(model: Args, inputs: Inputs) -> Iterator[tuple[Args, Shape | None]]:
-    """All layers in a model, each with the shape of its input where that is known."""
+    """All layers in a model and the models in it, each with the shape of its input where that is known."""
     for step in steps_of(model, inputs):
-        yield from _inside(step.args, step.inputs)
-
-
-def _inside(args: Args, inputs: Inputs) -> Iterator[tuple[Args, Shape | None]]:
-    """A layer, or the layers in a model or in a TimeDistributed, which calls its layer on one step at a time."""
-    shape = next(iter(inputs), None)
-    if is_model(args):
-        yield from _layers(args, inputs)
-    elif args.class_name == "TimeDistributed" and not args.foreign:
-        yield from _inside(args.layer("layer"), (shape and (shape[0], *shape[2:]),))
-    else:
-        yield args, shape
+        if is_model(step.args):
+            yield from _layers(step.args, step.inputs)
+        else:
+            yield step.args, next(iter(step.inputs), None)

@@ -30,7 +30,7 @@ def note(placed: Iterable[PlacedWeight], config: Mapping[str, Any], journal: Jou
         f"further training of {first_of(layers, _SHOWN)} is not the same: the weights before a hard_sigmoid are "
         "multiplied, and steps and constraints are not; --keep-weights keeps them as they are",
     )
-    names = {name for name, _, key in regularized(config) if key != ACTIVITY}
+    names = {each.layer for each in regularized(config) if each.argument != ACTIVITY}
     counted = [layer for layer in layers if layer.rpartition("/")[2] in names]
     if counted:
         journal.lose(WHERE, f"the loss: the regularizers of {first_of(counted, _SHOWN)} count the multiplied weights")
