@@ -83,10 +83,10 @@ def test_what_regularizes_outputs_in_steps(version: str, inner: Any, per_value: 
     (lost,) = (loss.what for loss in convert(source, tmp_path / "new.keras").losses)
     assert lost.startswith(f"activity regularizers in TimeDistributed ({'inner' if inner is INNER_MODEL else 'l0'})")
     model = keras().models.load_model(tmp_path / "new.keras")
-    given = np.asarray(model(IN_STEPS))
-    (loss_now,) = measured(model, IN_STEPS, np.zeros_like(given))
-    added = 0.01 * np.square(given).sum() * per_value
-    assert loss_now == pytest.approx(np.square(given).mean() + added, abs=1e-5)
+    outputs = np.asarray(model(IN_STEPS))
+    (loss_now,) = measured(model, IN_STEPS, np.zeros_like(outputs))
+    added = 0.01 * np.square(outputs).sum() * per_value
+    assert loss_now == pytest.approx(np.square(outputs).mean() + added, abs=1e-5)
 
 
 def test_what_regularizes_attention(tmp_path: Path) -> None:

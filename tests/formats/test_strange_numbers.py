@@ -99,7 +99,7 @@ def changed(value: Any, draw: Callable[[Any], Any]) -> Any:
         places = list(_places(value))
         numbers = [place for place in places if isinstance(place[0][place[1]], int | float)]
         owner, key = draw(st.sampled_from(numbers if numbers and draw(st.booleans()) else places))
-        owner[key] = draw(NUMBERS)
+        owner[key] = deepcopy(draw(NUMBERS))  # which the next change may change in turn
     return value
 
 

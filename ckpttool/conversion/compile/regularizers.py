@@ -97,7 +97,7 @@ def regularized(config: Mapping[str, Any]) -> Iterator[Regularized]:
 
 
 def _entered(class_name: str, config: Mapping[str, Any], outer: Regularized) -> Regularized:
-    """What all regularizers in a layer share, in `outer`."""
+    """The values that all regularizers in a layer share; `outer` has those of the layer around it."""
     place = outer.place or (class_name if class_name in (_STEPS, _ATTENTION) else "")
     if class_name in MODELS:
         return Regularized(place=place)
