@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ckpttool.conversion import convert
+from ckpttool.equivalence import diff
 from ckpttool.errors import ConversionError
 from tests.live import keras as live_keras
 
@@ -69,6 +70,17 @@ def test_a_keras_file_lends_its_vocabularies(suffix: str, names: tuple[str, ...]
     result = convert(tmp_path / f"w{suffix}", tmp_path / "new.keras", arch=tmp_path / "whole.keras")
     assert sum(applied.edit.name == "write-vocabulary" for applied in result.edits) == len(names)
     assert _answers(keras.models.load_model(tmp_path / "new.keras"), names) == _answers(model, names)
+
+
+def test_a_vocabulary_of_another_file_is_a_difference(tmp_path: Path) -> None:
+    """A whole `.h5` has no words, the new model has those of another file, and nothing else is different."""
+    model = _model(("masked", "numbers"))
+    model.save(tmp_path / "whole.keras")
+    model.save(tmp_path / "old.h5")
+    convert(tmp_path / "old.h5", tmp_path / "new.keras", arch=tmp_path / "whole.keras")
+    result = diff(tmp_path / "old.h5", tmp_path / "new.keras")
+    assert result.differences == {"config"}
+    assert [(change.key, change.old) for change in result.settings] == [("vocabulary", None)] * 2
 
 
 def test_other_weights_of_entries_are_refused(tmp_path: Path) -> None:
