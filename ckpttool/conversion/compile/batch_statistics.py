@@ -39,11 +39,18 @@ _FUSES_VOLUMES = (2, 6)
 def note(config: Mapping[str, Any], origin: Origin, journal: Journal) -> None:
     """Note that further training moves means and variances otherwise, in a compiled model in the form of Keras 3."""
     _note_beginning(config, origin, journal)
-    in_steps = _note_steps(config, journal)
+    in_steps = _in_steps(config)
+    if in_steps:
+        journal.lose(
+            WHERE,
+            f"further training of BatchNormalization {first_of(_names(in_steps), _SHOWN)} is not the same: in a "
+            "TimeDistributed of Keras 3 each step is normalized on its own, where older ones took all steps together",
+        )
     if origin.version is None or (origin.of_many_backends and origin.before(*_BY_ONE_LESS)):
         return
     as_before = set() if origin.of_many_backends else _unfused(Args.of(config), origin)
-    names = _names(layer for layer in _trained(config) if id(layer) not in as_before | in_steps)
+    as_before |= set(map(id, in_steps))  # of which more was said
+    names = _names(layer for layer in _trained(config) if id(layer) not in as_before)
     if names:
         journal.lose(
             WHERE,
@@ -63,17 +70,10 @@ def _note_beginning(config: Mapping[str, Any], origin: Origin, journal: Journal)
         )
 
 
-def _note_steps(config: Mapping[str, Any], journal: Journal) -> set[int]:
-    """Note what TimeDistributed changes; returns the identities of the arguments of the layers in such."""
+def _in_steps(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The arguments of the layers in a TimeDistributed that are not frozen."""
     wrappers = [entry for entry in mappings_in(config) if entry.get("class_name") == "TimeDistributed"]
-    layers = [layer for wrapper in wrappers for layer in _trained(wrapper)]
-    if layers:
-        journal.lose(
-            WHERE,
-            f"further training of BatchNormalization {first_of(_names(layers), _SHOWN)} is not the same: in a "
-            "TimeDistributed of Keras 3 each step is normalized on its own, where older ones took all steps together",
-        )
-    return {id(layer) for layer in layers}
+    return [layer for wrapper in wrappers for layer in _trained(wrapper)]
 
 
 def _trained(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from ckpttool.conversion.config.entries import layer_entry
 from ckpttool.conversion.journal import Edit, Journal, NeedKind
 from ckpttool.model.arguments import Args
 
@@ -117,11 +118,5 @@ def registered_function(where: str, journal: Journal) -> Mapping[str, Any]:
 def rescaled(name: str, activation: Mapping[str, Any]) -> dict[str, Any]:
     """The config of the Sequential model that replaces a bare activation."""
     rescaling = {"name": f"{name}_scale", "scale": FACTOR, "offset": 0.0}
-    entries = [("Rescaling", rescaling), ("Activation", {**activation, "name": f"{name}_hard_sigmoid"})]
-    return {
-        "name": name,
-        "layers": [
-            {"module": "keras.layers", "class_name": class_name, "config": config, "registered_name": None}
-            for class_name, config in entries
-        ],
-    }
+    behind = {**activation, "name": f"{name}_hard_sigmoid"}
+    return {"name": name, "layers": [layer_entry("Rescaling", rescaling), layer_entry("Activation", behind)]}

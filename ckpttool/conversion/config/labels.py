@@ -35,8 +35,9 @@ class At(NamedTuple):
 
 def within(args: Args, at: At) -> At:
     """The place of a layer as that of what is in its arguments: with the shape of a step, if it calls that on each."""
-    steps = at.shape is not None and len(at.shape) > 1 and args.class_name == "TimeDistributed"
-    return at._replace(shape=(*at.shape[:1], *at.shape[2:]) if at.shape is not None and steps else None)
+    if args.class_name != "TimeDistributed" or at.shape is None or len(at.shape) < 2:
+        return at._replace(shape=None)
+    return at._replace(shape=(at.shape[0], *at.shape[2:]))
 
 
 def keras3_name(name: str, used: Container[str], masked: bool) -> str:

@@ -1,9 +1,10 @@
 """Layers that get others around them in Keras 3, since alone they would compute something else there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ckpttool.conversion.config import misadded_biases, theano_padding
+from ckpttool.conversion.config.entries import layer_entry
 from ckpttool.conversion.journal import Edit
 from ckpttool.model.arguments import Args
 from ckpttool.model.sizes import Shape
@@ -33,17 +34,14 @@ def surrounded(args: Args, entry: Mapping[str, Any], shape: Shape | None, theano
     if pads is not None and moves:
         raise NoEquivalent(f"{args.class_name} as Theano padded, whose bias Keras 3 adds along its width")
     if pads is not None:
-        layers = [*_entries([theano_padding.zeros(args, pads)]), theano_padding.unpadded(args, entry)]
+        layers = [_entry(theano_padding.zeros(args, pads)), theano_padding.unpadded(args, entry)]
         return Surrounded(layers, theano_padding.named(args), theano_padding.WRITE_PADDING, f"{pads}")
     if moves:
         before, behind = misadded_biases.layers_around(args)
-        layers = [*_entries(before), misadded_biases.of_channels_last(args, entry), *_entries(behind)]
+        layers = [*map(_entry, before), misadded_biases.of_channels_last(args, entry), *map(_entry, behind)]
         return Surrounded(layers, misadded_biases.named(args), misadded_biases.WRITE_LAST, "")
     return None
 
 
-def _entries(layers: Sequence[Args]) -> list[dict[str, Any]]:
-    return [
-        {"module": "keras.layers", "class_name": args.class_name, "config": args.config, "registered_name": None}
-        for args in layers
-    ]
+def _entry(args: Args) -> dict[str, Any]:
+    return layer_entry(args.class_name, args.config)

@@ -8,6 +8,7 @@ which are rounded now; normalizations computed with floating-point numbers.
 from collections.abc import Mapping
 from typing import Any
 
+from ckpttool.conversion.config.entries import layer_entry
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.model.arguments import Args
 from ckpttool.model.tensorflow_ops.integers import is_whole
@@ -41,6 +42,6 @@ def behind_cast(args: Args, entry: Mapping[str, Any], label: str, journal: Journ
     """The model of a layer that casts and the layer of this entry, which has the name of that layer."""
     journal.edit(CAST_INPUT, label)
     config = {"name": f"{args.name}_cast", "scale": 1.0, "offset": 0.0}
-    cast = {"module": "keras.layers", "class_name": "Rescaling", "config": config, "registered_name": None}
+    cast = layer_entry("Rescaling", config)
     behind = {**entry, "config": {**entry["config"], "name": f"{args.name}_layer"}}
     return Args("Sequential", {"name": args.name, "layers": [cast, behind]})

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from ckpttool.conversion.config.entries import layer_entry
 from ckpttool.conversion.journal import Edit
 from ckpttool.conversion.removed_layers.advanced_activations import cosine, parametric_softplus, s_relu
 from ckpttool.conversion.removed_layers.functional_builder import FunctionalBuilder
@@ -38,7 +39,7 @@ def equivalent(args: Args, theano: bool) -> Equivalent:
 
 
 def _entry(class_name: str, **config: Any) -> dict[str, Any]:
-    return {"module": "keras.layers", "class_name": class_name, "config": config, "registered_name": None}
+    return layer_entry(class_name, config)
 
 
 def _common(args: Args) -> dict[str, Any]:
