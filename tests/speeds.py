@@ -83,6 +83,7 @@ LONG: tuple[str, ...] = (
     "model/buildability/test_constructors.py::test_current",
     "formats/tensorflow/test_hostile_commands.py",
     "test_fuzzing.py",
+    "test_hooks.py::test_hooks",
     "render/test_browser.py",
     "test_hostile.py",
     "test_notebook.py::test_the_notebook_of_the_documentation",

@@ -6,6 +6,7 @@ import gc
 import importlib
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 
@@ -312,7 +313,8 @@ def test_tests_mirror_the_package() -> None:
 @for_each(sorted(Path(__file__).parent.rglob("test_*.py")))
 def test_tests_state_facts(path: Path) -> None:
     """Every test says in its docstring which fact it holds."""
-    for node in nodes(path):
+    classes = (node.body for node in tree(path).body if isinstance(node, ast.ClassDef))
+    for node in chain(tree(path).body, *classes):
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
             assert ast.get_docstring(node), f"{path.name}: {node.name}"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.samples import FIXTURES, INDEX
+from tests.speeds import is_full, one_of_each
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("tensorflow", "keras", "tf_keras", "jax", "torch", "numpy", "h5py", "jinja2")
@@ -41,6 +42,11 @@ def imported(*runs: list[str]) -> list[tuple[object, list[str]]]:
     return [(args, names) for args, names in json.loads(done.stdout)]
 
 
+def kind_of(name: str) -> list[str]:
+    """The writer of a fixture and its format."""
+    return [f"{name.partition('/')[0]} {Path(name).suffixes}"]
+
+
 def test_import_is_light() -> None:
     """`import ckpttool` and its help import none of the heavy packages."""
     assert imported(["--help"], ["ls", "--help"], ["info", "--help"], ["--version"])[-1][1] == []
@@ -48,15 +54,17 @@ def test_import_is_light() -> None:
 
 def test_a_plain_listing_is_light() -> None:
     """A plain `ls` of any fixture, in any output, imports neither NumPy nor h5py."""
-    paths = [str(FIXTURES / name) for name in INDEX if not name.endswith((".json", ".yaml")) or ".weights." in name]
-    runs = [["ls", path, "-o", output] for path in paths for output in ("text", "json", "csv", "markdown")]
+    names = [name for name in INDEX if not name.endswith((".json", ".yaml")) or ".weights." in name]
+    runs = [["ls", str(FIXTURES / name), "-o", "text"] for name in names]
+    for name in one_of_each(names, kind_of):
+        runs += [["ls", str(FIXTURES / name), "-o", output] for output in ("json", "csv", "markdown")]
     assert [run for run in imported(*runs, ["ls", str(FIXTURES / "keras3"), "--tree"]) if run[1]] == []
 
 
 def test_no_command_imports_a_framework() -> None:
-    """No command on any fixture, measured too, imports TensorFlow or Keras."""
+    """No command on any fixture, measured too, imports TensorFlow or Keras; in a quick run, on one of each kind."""
     runs, other = [], str(FIXTURES / "keras3/mlp.keras")
-    for path in (str(FIXTURES / name) for name in INDEX):
+    for path in (str(FIXTURES / name) for name in (INDEX if is_full() else one_of_each(INDEX, kind_of))):
         runs += [["ls", path, "--section", "all", "--stats", "--sha256"], ["info", path], ["textconv", path]]
         runs += [["diff", path, other, "--optimizer"], ["verify", other, path], ["spec", path]]
     after = imported(*runs)[-1][1]

@@ -4,6 +4,7 @@ import ast
 import functools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.loops import for_each
 
@@ -11,24 +12,30 @@ ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "tests").rglob("*.py"))
 
 
-@functools.cache
-def tree_of(path: Path) -> ast.Module:
-    """The code of a file."""
-    return ast.parse(path.read_text())
+class Names(NamedTuple):
+    """The names in a file: those that it defines, imports or assigns, its imports from files of tests, and the
+    attributes that it takes of names."""
+
+    own: frozenset[str]
+    imports: tuple[ast.ImportFrom, ...]
+    attributes: frozenset[tuple[str, str]]
 
 
 @functools.cache
-def names_in(path: Path) -> frozenset[str]:
-    """The names that a file defines, imports or assigns."""
-    names = set[str]()
-    for node in ast.walk(tree_of(path)):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            names |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
-    return frozenset(names)
+def names_in(path: Path) -> Names:
+    """The names in a file."""
+    own, imports, attributes = set[str](), list[ast.ImportFrom](), set[tuple[str, str]]()
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.Name(id=name, ctx=ast.Store()):
+                own.add(name)
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                own |= {(alias.asname or alias.name).partition(".")[0] for alias in aliases}
+                if isinstance(node, ast.ImportFrom) and str(node.module).startswith("tests"):
+                    imports.append(node)
+            case ast.Attribute(value=ast.Name(id=name), attr=attribute):
+                attributes.add((name, attribute))
+    return Names(frozenset(own), tuple(imports), frozenset(attributes))
 
 
 def file_of(module: str) -> Path | None:
@@ -39,20 +46,16 @@ def file_of(module: str) -> Path | None:
 
 def unknown_names(path: Path) -> Iterator[str]:
     """The names that a file takes from another file of tests, which does not have them."""
-    modules = dict[str, Path]()
-    for node in ast.walk(tree_of(path)):
-        if not isinstance(node, ast.ImportFrom) or not str(node.module).startswith("tests"):
-            continue
+    modules, names = dict[str, Path](), names_in(path)
+    for node in names.imports:
         for alias in node.names:
             if module := file_of(f"{node.module}.{alias.name}"):
                 modules[alias.asname or alias.name] = module
-            elif (source := file_of(str(node.module))) and alias.name not in names_in(source):
+            elif (source := file_of(str(node.module))) and alias.name not in names_in(source).own:
                 yield f"{node.module}.{alias.name}"
-    for node in ast.walk(tree_of(path)):
-        match node:
-            case ast.Attribute(value=ast.Name(id=name), attr=attribute) if name in modules:
-                if attribute not in names_in(modules[name]):
-                    yield f"{name}.{attribute}"
+    for name, attribute in names.attributes:
+        if name in modules and attribute not in names_in(modules[name]).own:
+            yield f"{name}.{attribute}"
 
 
 @for_each(FILES)
