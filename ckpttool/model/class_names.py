@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 ALIASES: Mapping[str, str] = MappingProxyType(
@@ -33,6 +34,7 @@ ALIASES: Mapping[str, str] = MappingProxyType(
 """Further public names of classes, as configs may have them, to the name of the class itself."""
 
 
+@lru_cache(maxsize=256)  # a model has many layers of few classes
 def snake_case(name: str) -> str:
     """The name of a class as Keras writes it in paths (`to_snake_case`, keras/src/utils/naming.py, 3.15)."""
     name = re.sub(r"\W+", "", name.rpartition(">")[2])

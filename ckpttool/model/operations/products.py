@@ -4,6 +4,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +14,7 @@ from ckpttool.model.operations.binding_rules import Bound, custom, shape_of, sin
 from ckpttool.model.operations.manipulation import without
 from ckpttool.model.output_rule import Outputs, Rule
 from ckpttool.model.shape_arithmetic import axis_numbers, broadcast, merged, same_size
-from ckpttool.model.sizes import Shape, Size, is_integer, times
+from ckpttool.model.sizes import MAX_RANK, Shape, Size, is_integer, times
 
 
 def multiplied(args: Args, left: Shape, right: Shape) -> Shape:
@@ -178,8 +179,9 @@ def _rearranged(bound: Bound) -> Outputs:
 
 
 def _groups(side: str) -> list[list[str]]:
-    """The names on one side of a pattern, those in brackets together."""
-    return [re.findall(r"\w+", part) for part in re.findall(r"\w+|\([^()]*\)", side)]
+    """The names on one side of a pattern, those in brackets together; of more than an array has axes, one too many."""
+    parts = islice(re.finditer(r"\w+|\([^()]*\)", side), MAX_RANK + 1)
+    return [re.findall(r"\w+", part[0]) for part in parts]
 
 
 def _solved(bound: Bound, group: list[str], whole: Size) -> list[tuple[str, Size]]:
