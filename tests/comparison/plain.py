@@ -131,14 +131,12 @@ def check(comparison: Comparison, wanted: Comparison, loss: float = 1e-12) -> No
     """Counts, steps and the largest difference agree; sums do but for a relative `loss`."""
     for field in fields(Comparison):
         one, other = getattr(comparison, field.name), getattr(wanted, field.name)
-        context = f"{field.name}: {comparison} instead of {wanted}"
-        if other is None or isinstance(other, int):
-            assert one == other, context
-        elif field.name == "cosine":
-            assert one == pytest.approx(other, rel=0, abs=loss), context
-        else:
-            accuracy = 1e-15 if field.name == "max_abs" else loss
-            assert one == pytest.approx(other, rel=accuracy, abs=1e-322), context
+        if one == other:
+            continue
+        assert isinstance(other, float), f"{field.name}: {comparison} instead of {wanted}"
+        rel, least = (0.0, loss) if field.name == "cosine" else (loss, 1e-322)
+        near = pytest.approx(other, rel=1e-15 if field.name == "max_abs" else rel, abs=least)
+        assert one == near, f"{field.name}: {comparison} instead of {wanted}"
 
 
 def loss_of(a: str, b: str) -> float:

@@ -187,7 +187,7 @@ def test_anything_behind_it() -> None:
 def mutants(raw: bytes, seed: int) -> Iterator[bytes]:
     """Code with bytes changed, left out and put in."""
     random = np.random.default_rng(seed)
-    for _ in range(40):
+    for _ in range(examples(40)):
         changed = bytearray(raw)
         for _ in range(random.integers(1, 4)):
             place = int(random.integers(len(changed)))

@@ -189,7 +189,8 @@ def _fitting(name: str, known: dict[str, Any], key: str, bits: str, hint: str | 
     """The rule whose answers are those of the record, or differ from them in three at most; any value where none."""
     best, fewest = "any", 4
     for rule in [*([hint] if hint else []), *(rule for rule in RULES if rule not in NOT_GUESSED)]:
-        if rule != "any" and not is_taken(name, known, key, rule, known["base"].get(key)) and key in known["base"]:
+        row, base = _row_of(known, key, rule), known["base"]
+        if rule != "any" and key in base and not is_taken(name, known, key, row, base[key]):
             continue
         missed = sum(wrong for _, _, wrong in compared(name, known, key, rule, bits))
         if missed < fewest:
@@ -202,13 +203,17 @@ def _fitting(name: str, known: dict[str, Any], key: str, bits: str, hint: str | 
 def compared(name: str, known: dict[str, Any], key: str, rule: str, bits: str) -> list[tuple[Any, bool, bool]]:
     """For each value that Keras was asked about: the value, whether Keras took it, whether the rule says otherwise."""
     asked = [(value, bit == "1") for value, bit in zip(BATTERY, bits, strict=True) if bit != "?"]
-    return [(value, taken, is_taken(name, known, key, rule, value) != taken) for value, taken in asked]
+    row = _row_of(known, key, rule)
+    return [(value, taken, is_taken(name, known, key, row, value) != taken) for value, taken in asked]
 
 
-def is_taken(name: str, known: dict[str, Any], key: str, rule: str, value: Any) -> bool:
-    """Whether a class takes a value by a rule, its other arguments being as in the base."""
-    others = dict.fromkeys(_arguments(known), "any")
-    row = Row(known["kind"], known["open"], rules={**others, key: rule})
+def _row_of(known: dict[str, Any], key: str, rule: str) -> Row:
+    """The row of a class whose other arguments take any value."""
+    return Row(known["kind"], known["open"], rules={**dict.fromkeys(_arguments(known), "any"), key: rule})
+
+
+def is_taken(name: str, known: dict[str, Any], key: str, row: Row, value: Any) -> bool:
+    """Whether a class takes a value by its row, its other arguments being as in the base."""
     context = Context(STEPS)
     try:
         construction._arguments(name, row, {**known["base"], key: value}, context)

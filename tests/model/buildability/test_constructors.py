@@ -1,5 +1,6 @@
 """The table of constructors: against what live Keras took and refused."""
 
+import json
 from typing import Any
 
 import pytest
@@ -40,8 +41,9 @@ def test_as_recorded() -> None:
 
 def test_every_rule_exists() -> None:
     """Every rule that the table names is one."""
-    for row in live.rows().values():
-        assert all(callable(rule_of(rule)) for rule in row.get("rules", {}))
+    rules = {rule for row in json.loads(live.PATH.read_text())["classes"].values() for rule in row.get("rules", {})}
+    assert len(rules) > 100
+    assert all(callable(rule_of(rule)) for rule in rules)
 
 
 @pytest.mark.parametrize("name", ["Dense", "Conv2D", "LSTM", "Embedding", "BatchNormalization"])
