@@ -103,6 +103,7 @@ def test_layers_of_one_name() -> None:
 units = st.lists(st.sampled_from("abc"), max_size=8)
 
 
+@settings(max_examples=examples(2000), deadline=None)
 @given(units, units)
 def test_as_many_pairs_as_can_be(a: list[str], b: list[str]) -> None:
     """Layers of two models that look alike are paired in order, and as many as can be; the same whichever is first."""
