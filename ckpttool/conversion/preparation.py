@@ -1,7 +1,6 @@
 """The preparation of a conversion: from a checkpoint to its config and its weights in the form of Keras 3."""
 
-from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,36 +8,22 @@ from ckpttool.alignment.alignment import Alignment, align, moved_path
 from ckpttool.alignment.vocabularies import by_keras3_path
 from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.conversion import vocabularies
-from ckpttool.conversion.compile import (
-    batch_statistics,
-    crossentropies,
-    first_steps,
-    frozen_models,
-    multiplied_steps,
-    nested_settings,
-    output_keys,
-    regularizers,
-    sparse_steps,
-)
+from ckpttool.conversion.compile import trainability
 from ckpttool.conversion.compile.optimizer_state import state
-from ckpttool.conversion.compile.optimizers import WHERE as COMPILE
-from ckpttool.conversion.compile.settings import compile_config
-from ckpttool.conversion.compile.stored_state import WHERE as STATE
 from ckpttool.conversion.compile.trained_weights import own_slots, with_placed
 from ckpttool.conversion.config import (
     adapted_layers,
-    channels_first,
     functions,
     graph_vocabularies,
     lambdas,
     multi_gpu,
     open_axes,
-    ragged_inputs,
     toolkit_wrappers,
+    unfilled_layers,
 )
-from ckpttool.conversion.config.result import Rewritten, Unfilled
+from ckpttool.conversion.config.result import Rewritten
 from ckpttool.conversion.config.rewriter import rewrite
-from ckpttool.conversion.journal import Journal, NeedKind
+from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.live.target import prepare_live
 from ckpttool.conversion.options import Options
 from ckpttool.conversion.origin import Origin
@@ -63,7 +48,6 @@ from ckpttool.formats.write.archive import Model
 from ckpttool.formats.write.path_layout import Content
 from ckpttool.model import Architecture, architecture_of, plain_saved_models, read_architecture, unlisted_layers
 from ckpttool.model.architecture_parts import part_in
-from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import snake_case
 from ckpttool.model.config import mappings_in
 from ckpttool.model.generations.generation import Generation
@@ -186,13 +170,13 @@ def _rewritten(
     architecture = _completed(architecture, checkpoint, journal)
     alignment = align(checkpoint, architecture)
     origin = _origin(checkpoint, architecture, generation, alignment)
-    as_compiled, alignment = _as_compiled(checkpoint, architecture, alignment, origin, options, journal)
+    as_compiled, alignment = trainability.as_compiled(checkpoint, architecture, alignment, origin, options, journal)
     rewritten = rewrite(as_compiled, journal, options, origin)
-    _check_calls(rewritten, FORMS[form].whole, journal)
+    unfilled_layers.check(rewritten, FORMS[form].whole, journal)
     target = read_architecture(rewritten.config)
     assert target is not None
     if FORMS[form].whole and options.compiled:
-        _compile(checkpoint, architecture, target, rewritten, origin, journal)
+        trainability.compile_model(checkpoint, architecture, target, rewritten, origin, journal)
     part = part_in(target)
     rewritten = cudnn.arrangements(alignment, rewritten, journal)
     multi_gpu.note(alignment.inside, journal)
@@ -216,9 +200,9 @@ def _rewritten(
         own_name = {"optimizer": snake_case(optimizer["class_name"])} if optimizer_variables else {}
         content = Content({**content.weights, **optimizer_variables}, {**content.names, **own_name})
     if options.optimizer and options.compiled and not journal.refusals:
-        _note_left_state(checkpoint, form, optimizer is not None, journal)
-        _note_inner(checkpoint, architecture, form, content.weights, journal)
-    _note_steps(checkpoint, architecture, alignment, target, placed, origin, journal)
+        trainability.note_left_state(checkpoint, form, optimizer is not None, journal)
+        trainability.note_inner(checkpoint, architecture, form, content.weights, journal)
+    trainability.note_steps(checkpoint, architecture, alignment, target, placed, origin, journal)
     layers = with_own(layers_of(part, placed), own, placed, journal)
     payload = Payload(Model(rewritten.config, metadata(checkpoint.producer), content, assets), layers)
     renamed = tuple(rewritten.labels.items())
@@ -230,21 +214,6 @@ def _origin(checkpoint: Checkpoint, architecture: Architecture, generation: Gene
     """The origin of the model, with the summaries of data in its layers."""
     origin = Origin.of(checkpoint, architecture.config, generation, architecture.version)
     return replace(origin, summaries=adapted_layers.summaries(alignment))
-
-
-def _as_compiled(
-    checkpoint: Checkpoint,
-    architecture: Architecture,
-    alignment: Alignment,
-    origin: Origin,
-    options: Options,
-    journal: Journal,
-) -> tuple[Architecture, Alignment]:
-    """The architecture with the models frozen that were so as it was compiled, if the state of its optimizer is to go
-    along, and the alignment with it."""
-    if not options.compiled or not options.optimizer:
-        return architecture, alignment
-    return frozen_models.with_frozen(checkpoint, architecture, alignment, origin, journal)
 
 
 def _refuse_unscaled(rewritten: Rewritten, alignment: Alignment, journal: Journal) -> None:
@@ -259,129 +228,12 @@ def _completed(architecture: Architecture, checkpoint: Checkpoint, journal: Jour
     return graph_vocabularies.with_vocabularies(with_sizes, checkpoint, journal)
 
 
-def _note_steps(
-    checkpoint: Checkpoint,
-    architecture: Architecture,
-    alignment: Alignment,
-    target: Architecture,
-    placed: Sequence[PlacedWeight],
-    origin: Origin,
-    journal: Journal,
-) -> None:
-    """Note that further training of a compiled model of an older Keras is not the same, whether its optimizer has begun
-    or not."""
-    compiled = target.config.get("compile_config")
-    if not compiled or journal.refusals or architecture.generation is Generation.KERAS_3:
-        return
-    multiplied_steps.note(placed, target.config, journal)
-    by_rows = sparse_steps.leaves_rows(checkpoint, origin)
-    sparse_steps.note(spec_of(target), compiled["optimizer"], by_rows, journal)
-    first_steps.note(checkpoint, compiled["optimizer"], origin, journal)
-    frozen_models.note(checkpoint, architecture, alignment, origin, journal)
-
-
-def _note_left_state(checkpoint: Checkpoint, form: str, compiled: bool, journal: Journal) -> None:
-    """Note that a target does not have the state of the optimizer: it has only weights, or is compiled without one."""
-    count = sum(weight.shape != () for weight in checkpoint.section(Section.OPTIMIZER))
-    if count and not FORMS[form].whole:
-        journal.lose(STATE, f"its state, {count:,} arrays: the target has only weights")
-    elif count and not compiled:
-        journal.lose(STATE, f"its state, {count:,} arrays: the new model is compiled without an optimizer")
-
-
-def _note_inner(
-    checkpoint: Checkpoint, architecture: Architecture, form: str, written: Container[str], journal: Journal
-) -> None:
-    """Note the compile settings of models in the model, such as the discriminator of a GAN, or else the state of their
-    optimizers, which a rewritten model does not get."""
-    if FORMS[form].whole and nested_settings.note(architecture, journal):
-        return
-    counts = Counter[str]()
-    for weight in checkpoint.section(Section.OTHER):
-        if weight.shape and weight.path not in written and is_of_inner_optimizer(split(weight.path)):
-            counts[weight.path.partition("/optimizer/")[0]] += 1
-    for model, count in counts.items():
-        journal.lose(f"{model}/optimizer", f"its state, {count:,} arrays: this optimizer of a nested model begins anew")
-
-
-def _compile(
-    checkpoint: Checkpoint,
-    architecture: Architecture,
-    target: Architecture,
-    rewritten: Rewritten,
-    origin: Origin,
-    journal: Journal,
-) -> None:
-    """Write the compile settings into the new config; note losses and metrics whose values differ."""
-    settings, version = _compiled_with(checkpoint, architecture)
-    by_key = output_keys.layers_by_key(rewritten.config)
-    outputs = [(key, key) for key in by_key] or _outputs(architecture, target)
-    compiled = compile_config(settings, version, outputs, journal, list(by_key.values()), architecture.config)
-    if compiled:
-        output_keys.note_single(settings, [] if by_key else [name for name, _ in outputs], journal)
-        compiled = output_keys.fit_nested(rewritten.config, compiled, journal)
-        output_keys.note_names(rewritten.config, journal)
-        crossentropies.note_differences(rewritten.config, compiled, version, journal)
-        regularizers.note_frozen(rewritten.config, journal)
-        regularizers.note_outputs(rewritten.config, origin.of_many_backends, journal)
-        batch_statistics.note(rewritten.config, origin, journal)
-        if rewritten.other_loss and compiled["loss"]:
-            journal.lose(COMPILE, rewritten.other_loss)
-        rewritten.config |= {"compile_config": compiled}  # in place: `target` was read from this very config
-
-
 def _check_vocabularies(part: Part, assets: Mapping[str, bytes], form: str, journal: Journal) -> frozenset[str]:
     """Check the vocabularies of a model. Returns the labels of the objects of a whole model that lack theirs."""
     if FORMS[form].whole:
         return vocabularies.check(part, assets, journal)
     vocabularies.note_left_behind(part, journal)
     return frozenset()
-
-
-def _check_calls(rewritten: Rewritten, whole: bool, journal: Journal) -> None:
-    """Refuse layers that lack their function, or get ragged tensors that they do not accept, and note those that do not
-    run everywhere; for weights alone, note the function as a need."""
-    for layer in rewritten.without_function:
-        _note_function(layer, whole, journal)
-    if whole and not journal.refusals:  # a config with refused layers may not be complete
-        ragged_inputs.check(Args.of(rewritten.config), journal)
-        channels_first.note(rewritten.config, journal)
-
-
-def _note_function(layer: Unfilled, whole: bool, journal: Journal) -> None:
-    """Note or refuse a layer that lacks its function, with its formula where it is known, or that of its mask."""
-    if layer.masks:
-        own = f"a {layer.class_name} layer with a mask of its own, which Keras 3 does not read from a config"
-        return journal.refuse(layer.label, f"{own}; {_LIVE_MODEL}") if whole else None
-    if not whole:
-        formula = f", which computes {layer.computes}," if layer.computes else ""
-        formula = formula or (f", {layer.signature}," if layer.signature else "")
-        need = f"the function of this {layer.class_name}{formula} in the model that the weights are for"
-        return journal.need(layer.label, need, NeedKind.FUNCTION)
-    code = ", which holds code" + (f": {layer.signature}" if layer.signature else "")
-    formula = f" that computes {layer.computes}" if layer.computes else code
-    advice = f"--replace {layer.name}=package.module:function puts a function of yours in place"
-    return journal.refuse(layer.label, f"a {layer.class_name} layer{formula}; {advice}")
-
-
-_LIVE_MODEL = "--arch package.module:function with a model of yours that has it, or a target of weights alone"
-
-
-def _compiled_with(checkpoint: Checkpoint, architecture: Architecture) -> tuple[Any, str | None]:
-    """The compile settings of the source, and the version of Keras that wrote them.
-
-    A checkpoint of TensorFlow has the state of an optimizer without settings. Those are in the file of the
-    architecture."""
-    config, version = architecture.config, checkpoint.producer.keras_version
-    own = checkpoint.training_config or (config.get("compile_config") if isinstance(config, Mapping) else None)
-    if own or not checkpoint.section(Section.OPTIMIZER):
-        return own, version
-    return architecture.training_config, version or architecture.version
-
-
-def _outputs(architecture: Architecture, target: Architecture) -> list[tuple[str, str]]:
-    """The names of the outputs of a model in the source and in the new config."""
-    return [(old, new) for (old, _), (new, _) in zip(architecture.outputs, target.outputs, strict=False)]
 
 
 def _content(part: Part, placed: Sequence[PlacedWeight], own: OwnWeights) -> Content:

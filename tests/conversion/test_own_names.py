@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import ckpttool
-from ckpttool.conversion.compile.settings import FUNCTIONS, compile_config
+from ckpttool.conversion.compile.measure_entries import FUNCTIONS
+from ckpttool.conversion.compile.settings import compile_config
 from ckpttool.conversion.config.rewriter import rewrite
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.options import Options

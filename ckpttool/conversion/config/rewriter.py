@@ -4,54 +4,47 @@ Every layer is identified by its old label: the names of the layers around it an
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any
 
 from ckpttool.conversion.config import (
     argument_edits,
     functions,
     hard_sigmoid,
-    lambdas,
     lookup_counts,
     masks,
     toolkit_wrappers,
     whole_numbers,
 )
-from ckpttool.conversion.config.bytecode import computed, signature
 from ckpttool.conversion.config.call_arguments import keras3_call
 from ckpttool.conversion.config.changed_semantics import Site, with_old_meaning
 from ckpttool.conversion.config.entries import under_name
 from ckpttool.conversion.config.graphs import Connections, GraphLayer, functional, layers_by_name
-from ckpttool.conversion.config.hard_sigmoid import Scaled
 from ckpttool.conversion.config.inputs import fitted
-from ckpttool.conversion.config.keras3 import MODULES, unchanged_config
+from ckpttool.conversion.config.keras3 import unchanged_config
 from ckpttool.conversion.config.labels import At, keras3_name, within
+from ckpttool.conversion.config.layer_rewriter import UNKNOWN, LayerRewriter
 from ckpttool.conversion.config.nested_layers import LIVE, Nested, unbuilt
 from ckpttool.conversion.config.other_packages import outside
 from ckpttool.conversion.config.plain_models import plain
-from ckpttool.conversion.config.result import Rewritten, Unfilled
-from ckpttool.conversion.config.surrounded_layers import SLOTS, surrounded
+from ckpttool.conversion.config.result import Rewritten
 from ckpttool.conversion.config.tensor_dtypes import after_layer, dtypes_in
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.conversion.options import PLAIN, Options
 from ckpttool.conversion.origin import Origin
-from ckpttool.conversion.removed_layers.replacement import Equivalent
-from ckpttool.conversion.removed_layers.table import NO_LAYOUT, REPLACE_LAYER, equivalent
+from ckpttool.conversion.removed_layers.table import NO_LAYOUT
 from ckpttool.conversion.tensorflow_ops.graph import Operations
 from ckpttool.conversion.weights import deviations
-from ckpttool.conversion.weights.transforms import Arrangement
 from ckpttool.errors import ConfigError
 from ckpttool.model import Architecture
 from ckpttool.model.architecture_parts import normalized_config
 from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import ALIASES
 from ckpttool.model.generations.generation import Generation
-from ckpttool.model.generations.known_names import KerasVersion
 from ckpttool.model.generations.normalization import canonical, normalized, unflattened
 from ckpttool.model.graph import Call
 from ckpttool.model.layers.table import LAYERS, OLD_LAYERS
 from ckpttool.model.shape_inference import is_model, steps_of
-from ckpttool.model.tensorflow_ops.emitter import NoEquivalent
 from ckpttool.paths import join_path
 
 RENAME_LAYER = Edit(
@@ -82,8 +75,6 @@ _LAYER_ARGUMENTS = ("layer", "backward_layer", "cell")
 _BASE_ONLY = frozenset({"batch_input_shape"})  # arguments that the base class Layer of Keras 3 no longer takes
 _DIRECTIONS = {("Bidirectional", "layer"): "forward_"}  # a backward layer of its own keeps its name
 
-UNKNOWN = Origin()
-
 
 def rewrite(
     architecture: Architecture, journal: Journal, options: Options = PLAIN, origin: Origin = UNKNOWN
@@ -104,22 +95,8 @@ def rewrite(
     return Rewritten(entry, rewriter.labels, rewriter.weights, rewriter.scaled, rewriter.arrangements, *own)
 
 
-_Value = TypeVar("_Value")
-
-
 @dataclass(slots=True)
-class _Rewriter:
-    generation: Generation
-    journal: Journal
-    options: Options
-    origin: Origin = UNKNOWN
-    labels: dict[str, str] = field(default_factory=dict)
-    weights: dict[str, str] = field(default_factory=dict)
-    scaled: dict[str, Scaled] = field(default_factory=dict)
-    arrangements: dict[str, Arrangement] = field(default_factory=dict)
-    without_function: list[Unfilled] = field(default_factory=list)
-    holders: set[str] = field(default_factory=set)
-    unlike_layers: set[str] = field(default_factory=set)
+class _Rewriter(LayerRewriter):
     masked: bool = False
 
     def model_entry(self, old: Any, new: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,47 +135,6 @@ class _Rewriter:
             return self.cast(resolved, self.entry(resolved, new, config, at), at)
         return self.surrounded(resolved, self.entry(resolved, new, config, at), at)
 
-    def with_functions(self, args: Args, at: At) -> Args:
-        """The layer with its functions in the form in which Keras 3 finds them."""
-        return replace(args, config=functions.resolved(args.config, self.place(at), self.journal))
-
-    def place(self, at: At) -> functions.Place:
-        """The layer in whose arguments functions are named, and the version of Keras that wrote them."""
-        version = KerasVersion.of(self.generation, self.origin.version)
-        return functions.Place(at.label, self.generation, version, self.options.builtins)
-
-    def cast(self, args: Args, entry: dict[str, Any], at: At) -> dict[str, Any]:
-        """The entry of a model of a lookup and a layer that casts its output."""
-        self.journal.edit(lookup_counts.CAST_LOOKUP, at.label)
-        self.weights[at.label] = join_path(at.new_label, lookup_counts.named(args))
-        cast = lookup_counts.cast(args)
-        return self.chained(args.name, [lookup_counts.lookup(args, entry), self.entry(cast, {}, cast.config, at)], at)
-
-    def surrounded(self, args: Args, entry: dict[str, Any], at: At) -> dict[str, Any]:
-        """The entry of a layer; of one that alone computes something else in Keras 3, that of a model with others."""
-        try:
-            model = surrounded(args, entry, at.shape, self.origin.theano)
-        except NoEquivalent as problem:
-            self.journal.refuse(at.label, str(problem))
-            return entry
-        if model is None:
-            return entry
-        self.journal.edit(model.edit, at.label, model.detail)
-        for slot in SLOTS:
-            self.weights[join_path(at.label, slot)] = join_path(at.new_label, f"{model.name}/{slot}")
-        return self.chained(args.name, model.layers, at)
-
-    def chained(self, name: str, layers: list[dict[str, Any]], at: At) -> dict[str, Any]:
-        """The entry of a model of several layers, which replaces a layer and has its name."""
-        model = Args("Sequential", {"name": name, "layers": layers})
-        return self.entry(model, {}, model.config, at)
-
-    def entry(self, args: Args, new: Mapping[str, Any], config: Mapping[str, Any], at: At) -> dict[str, Any]:
-        """The entry of a built-in class with its arguments. In a graph it has no `build_config`: its calls build it."""
-        module = MODULES.get(args.class_name, "keras.layers")
-        built = {} if at.in_graph or "build_config" not in new else {"build_config": new["build_config"]}
-        return {"module": module, "class_name": args.class_name, "config": config, "registered_name": None, **built}
-
     def inner_layers(self, old: Args, args: Args, at: At) -> dict[str, Any]:
         """The entries of the layers in the arguments of a layer."""
         inner: dict[str, Any] = {}
@@ -215,18 +151,6 @@ class _Rewriter:
             inner["cells"] = [self.inner(before, after, at) for before, after in pairs]
         return inner
 
-    def mirror(self, at: At) -> None:
-        """Repeat the changes of a forward layer's weights for the backward layer, which Keras makes of it."""
-        ahead, behind = f"{at.label}/forward_", f"{at.label}/backward_"
-
-        def mirrored(of: Mapping[str, _Value]) -> dict[str, _Value]:
-            return {behind + label.removeprefix(ahead): how for label, how in of.items() if label.startswith(ahead)}
-
-        self.scaled |= mirrored(self.scaled)
-        self.arrangements |= mirrored(self.arrangements)
-        self.holders |= {behind + label.removeprefix(ahead) for label in self.holders if label.startswith(ahead)}
-        self.weights |= {old: new.replace("/forward_", "/backward_", 1) for old, new in mirrored(self.weights).items()}
-
     def inner(self, old: Any, new: Mapping[str, Any], at: At, direction: str = "") -> dict[str, Any]:
         name = f"{direction}{Args.of(new).name.removeprefix(direction)}"
         return self.layer(Args.of(self.unflattened(old)), new, at.below(name, name, shape=at.shape, dtype=at.dtype))
@@ -234,77 +158,12 @@ class _Rewriter:
     def unflattened(self, old: Any) -> Any:
         return unflattened(old) if self.generation is Generation.KERAS_0 else old
 
-    def with_old_activation(self, args: Args, new: Mapping[str, Any], at: At) -> dict[str, Any]:
-        """The entry of a layer with the old hard_sigmoid."""
-        used, scaled = hard_sigmoid.uses_old(args), hard_sigmoid.scaled(args)
-        if self.options.keep_weights or (scaled is None and args.class_name != "Activation"):
-            if not self.options.keep_weights:
-                reason = f"{args.class_name} with hard_sigmoid as {' and '.join(used)}, whose slope differs in Keras 3"
-                self.journal.refuse(at.label, f"{reason}; --keep-weights carries it with a registered function")
-            function = hard_sigmoid.registered_function(at.label, self.journal)
-            return self.entry(args, new, {**args.config, **dict.fromkeys(used, function)}, at)
-        if scaled is None:
-            self.journal.edit(hard_sigmoid.SCALE_INPUT, at.label)
-            model = Args("Sequential", hard_sigmoid.rescaled(args.name, args.config))
-            return self.entry(model, {}, model.config, at)
-        self.journal.edit(hard_sigmoid.SCALE_WEIGHTS, at.label, ", ".join(used))
-        self.scaled[at.label] = scaled
-        return self.entry(args, new, args.config, at)
-
-    def current_lambda(self, entry: Mapping[str, Any], label: str) -> dict[str, Any]:
-        """The entry of a Lambda layer of Keras 3 with the user's function instead of its code."""
-        args = Args.of(entry)
-        return {**entry, "config": self.lambda_layer(args, args, At(label, label))}
-
-    def lambda_layer(self, old: Args, args: Args, at: At) -> dict[str, Any]:
-        """The arguments of a Lambda layer: with the user's function for it, else with its own if that has a name."""
-        self.journal.lambdas.append((at.label, args.name))
-        if old.config.get("mask") is not None:
-            self.without_function.append(Unfilled(at.label, args.name, old.class_name, masks=True))
-        if (place := lambdas.place_of(self.options.functions, (at.label, args.name))) is not None:
-            return lambdas.replaced(old, args, place, at.label, self.journal)
-        if (name := lambdas.named_function(args)) is not None:
-            return lambdas.named(old, args, name, at.label, self.journal)
-        code = args.config.get("function"), args.config.get("arguments")
-        self.without_function.append(Unfilled(at.label, args.name, old.class_name, computed(*code), signature(*code)))
-        return lambdas.bare(args)
-
     def unknown(self, args: Args, new: Mapping[str, Any], at: At) -> dict[str, Any]:
         """The entry of a layer of a class that Keras 3 does not have: its replacement, or a class of the user's own."""
         built_in = args.class_name in OLD_LAYERS or args.class_name in NO_LAYOUT or "keras" in str(new.get("module"))
         if args.foreign or not built_in:
             return self.custom(args, new, at)
-        args = self.with_functions(args, at)
-        try:
-            return self.equivalent(args, equivalent(self.with_function(args, at), self.origin.theano), at)
-        except NoEquivalent as problem:
-            self.journal.refuse(at.label, str(problem))
-            return self.entry(args, new, args.config, at)
-
-    def with_function(self, args: Args, at: At) -> Args:
-        """A layer that Keras 3 does not have, with its old hard_sigmoid replaced. Raises NoEquivalent."""
-        used = hard_sigmoid.uses_old(args)
-        if used and self.options.keep_weights:
-            function = hard_sigmoid.registered_function(at.label, self.journal)
-            return replace(args, config={**args.config, **dict.fromkeys(used, function)})
-        scaled = hard_sigmoid.scaled(args)
-        if used and scaled is None:
-            raise NoEquivalent(f"{args.class_name} with hard_sigmoid, whose slope differs in Keras 3")
-        if used and scaled:
-            self.journal.edit(hard_sigmoid.SCALE_WEIGHTS, at.label, ", ".join(used))
-            self.scaled[at.label] = scaled
-        return args
-
-    def equivalent(self, args: Args, replacement: Equivalent, at: At) -> dict[str, Any]:
-        """The entry of the replacement of an old layer."""
-        self.journal.edit(REPLACE_LAYER, at.label, f"{args.class_name} by {replacement.description}")
-        if replacement.lost:
-            self.journal.lose(at.label, replacement.lost)
-        for old, new in replacement.weights.items():
-            self.weights[join_path(at.label, old)] = join_path(at.new_label, new)
-        self.arrangements |= {join_path(at.label, name): how for name, how in replacement.arrangements.items()}
-        config = (replacement.frozen() if args.config.get("trainable") is False else replacement).config
-        return self.entry(Args.of({"class_name": replacement.class_name, "config": config}), {}, config, at)
+        return self.removed(args, new, at)
 
     def custom(self, args: Args, new: Mapping[str, Any], at: At) -> dict[str, Any]:
         """The entry of a class of the user's own, by its registered name."""
