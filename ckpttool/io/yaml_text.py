@@ -50,7 +50,8 @@ def parse(raw: bytes, subject: str) -> Any:
 
 
 def _loader(text: str, subject: str) -> Any:
-    """PyYAML's loader of plain data, which gives up at `MAX_TOKENS` tokens."""
+    """PyYAML's loader of plain data, which gives up at `MAX_TOKENS` tokens, and below `MAX_DEPTH` levels, each of which
+    makes it slower."""
     import yaml
 
     class Bounded(yaml.SafeLoader):
@@ -59,10 +60,12 @@ def _loader(text: str, subject: str) -> Any:
         left = MAX_TOKENS
 
         def fetch_more_tokens(self) -> Any:
-            """Read one token more, or a few; raises UnsafeFileError when too many were read."""
+            """Read one token more, or a few; raises UnsafeFileError when too many were read, or lie too deep."""
             self.left -= 1
             if self.left < 0:
                 raise UnsafeFileError(f"{subject} holds too many elements", expected=f"{MAX_TOKENS:,} tokens at most")
+            if self.flow_level + len(self.indents) > MAX_DEPTH:
+                raise _too_deep(subject)
             return super().fetch_more_tokens()
 
     return Bounded(text)

@@ -107,11 +107,21 @@ def test_aliases_of_aliases() -> None:
         parse("\n".join(lines).encode(), "it")
 
 
-@pytest.mark.parametrize("text", [b"[" * 300 + b"]" * 300, b"a: &a [*a]", b"[" * 100_000])
-def test_depth(text: bytes) -> None:
-    """Deep nesting, and an anchor within itself, are one error."""
-    with pytest.raises(CheckpointError):
+@pytest.mark.parametrize(
+    "text",
+    [b"[" * 201 + b"]" * 201, b"- " * 201 + b"a", b"- " * 100 + b"[" * 101 + b"]" * 101, b"a: &a [*a]", b"[" * 100_000],
+)
+def test_depth(text: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deep nesting, and an anchor within itself, are one error, which comes before what lies deeper is read."""
+    monkeypatch.setattr(yaml_text, "MAX_TOKENS", 250)
+    with pytest.raises(UnsafeFileError, match="nested too deeply"):
         parse(text, "it")
+
+
+@pytest.mark.parametrize("text", [b"[" * 200 + b"]" * 200, b"- " * 199 + b"a", b"- " * 100 + b"[" * 100 + b"]" * 100])
+def test_as_deep_as_may_be(text: bytes) -> None:
+    """Two hundred levels are read, in brackets and in blocks."""
+    assert isinstance(parse(text, "it"), list)
 
 
 def test_size() -> None:
