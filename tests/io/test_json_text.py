@@ -75,14 +75,17 @@ def test_no_json(text: str) -> None:
 def test_many_layers_are_no_accusation(size: int, message: str) -> None:
     """A text with more layers than are read is refused with their number and with what to do, as a large model is no
     attack."""
-    layer = {"class_name": "Activation", "config": {"name": "a", "activation": "relu"}}
+    layer = json.dumps({"class_name": "Activation", "config": {"name": "a", "activation": "relu"}})
+    text = f'{{"class_name": "Sequential", "config": {{"layers": [{", ".join([layer] * size)}]}}}}'
     with pytest.raises(UnsafeFileError, match=message) as caught:
-        parse(
-            json.dumps({"class_name": "Sequential", "config": {"layers": [layer] * size}}), "it", Budget(0, 4_000_000)
-        )
+        parse(text, "it", Budget(0, 4_000_000))
     assert "smaller model" in caught.value.hint
+
+
+def test_many_values_are_no_model() -> None:
+    """A text with more values than are read, and no layer, is refused without a word of models."""
     with pytest.raises(UnsafeFileError, match="keys and values") as caught:
-        parse(json.dumps(list(range(2_000_000))), "it")
+        parse(f"[{'0,' * 2_000_000}0]", "it")
     assert not caught.value.hint
 
 
