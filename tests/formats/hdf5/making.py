@@ -1,5 +1,6 @@
 """Small HDF5 files made for one test, as bytes, and ways to break them."""
 
+import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -10,11 +11,13 @@ import h5py
 import numpy as np
 
 from ckpttool.errors import CheckpointError, CorruptFileError
+from ckpttool.formats.hdf5 import chunk_child
 from ckpttool.formats.hdf5.chunks import ChunkReader
 from ckpttool.formats.hdf5.headers import lookup3
 from ckpttool.formats.hdf5.tree import Tree, read_tree
 from ckpttool.formats.hdf5.values import problem, values_of
 from ckpttool.io.budget import Budget
+from ckpttool.io.sources import FileSource, SourceFile
 from tests.floods import ENDLESS
 
 
@@ -33,6 +36,27 @@ class Memory:
     def fill(self, offset: int, buffer: memoryview) -> None:
         """The whole of `buffer`, filled from `offset` on."""
         buffer[:] = self.read(offset, len(buffer))
+
+
+class ChunksRead(ChunkReader):
+    """The reader of chunked datasets, answered in this process, which takes no time to start. test_chunks.py has the
+    process of its own."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self._source = FileSource(path)
+        self._reader = chunk_child._Reader(h5py.File(SourceFile(self._source), "r"))
+
+    def close(self) -> None:
+        """Close the file."""
+        super().close()
+        self._reader._file.close()
+        self._source.close()
+
+    def _answer(self, request: dict[str, str | int]) -> bytes:
+        kind, body = chunk_child._answer(self._reader, json.dumps(request).encode())
+        assert kind == b"D", body
+        return body
 
 
 def written(libver: str, write: Callable[[h5py.File], Any]) -> bytes:

@@ -11,6 +11,7 @@ from ckpttool.formats.hdf5.signature import find_signature
 from ckpttool.formats.hdf5.tree import read_tree
 from ckpttool.io.budget import LEAST_STEPS, Budget
 from tests.formats.hdf5.making import SMALL, Memory, like_keras, read_all, survives, that_ends, with_checksums, written
+from tests.speeds import examples
 from tests.work import Calls
 
 
@@ -116,11 +117,11 @@ def test_truncation_everywhere(libver: str) -> None:
 
 @pytest.mark.parametrize("name", SMALL)
 def test_mutations(name: str) -> None:
-    """Five hundred times a few bytes are changed: the file is read or a `CheckpointError`, and both happens."""
+    """Again and again a few bytes are changed: the file is read or a `CheckpointError`, and both happens."""
     data, choose = written(*SMALL[name]), random.Random(name)
     interesting = (0, 1, 2, 4, 8, 16, 32, 64, 127, 128, 254, 255)
     read = set()
-    for _ in range(500):
+    for _ in range(examples(500)):
         mutant = bytearray(data)
         for _ in range(choose.choice((1, 1, 2, 5, 20))):
             at = choose.randrange(len(mutant))
@@ -135,7 +136,7 @@ def test_mutated_addresses(name: str) -> None:
     data, choose = written(*SMALL[name]), random.Random(name)
     ends = (0, 1, 48, 96, len(data) - 1, len(data), 2**31, 2**63, 2**64 - 1)
     read = set()
-    for _ in range(500):
+    for _ in range(examples(500)):
         mutant = bytearray(data)
         at = choose.randrange(8, len(mutant) - 8)
         value = choose.choice(ends) if choose.random() < 0.5 else choose.randrange(0, len(data), 8)
