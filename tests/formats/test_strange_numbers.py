@@ -24,7 +24,7 @@ from ckpttool.render import INFO_OUTPUTS, LISTING_OUTPUTS, VERIFY_OUTPUTS, Style
 from ckpttool.render.checks import CHECK_OUTPUTS
 from ckpttool.render.conversions import CONVERSION_OUTPUTS
 from tests.samples import FIXTURES, members, zipped
-from tests.speeds import examples
+from tests.speeds import examples, is_full
 
 
 def operations() -> dict[str, Callable[[Path], object]]:
@@ -66,7 +66,7 @@ SHOWN: dict[str, Callable[[Any], str]] = {
     "check": lambda result: CHECK_OUTPUTS["json"](result, Style()),
 }
 FEW = settings(
-    max_examples=examples(36),
+    max_examples=examples(36) if is_full() else 3,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],

@@ -23,7 +23,7 @@ from ckpttool.io.dtypes import DTYPES
 from tests.formats.hdf5.making import Memory, address_of, written
 from tests.formats.hdf5.test_against_h5py import assert_same
 from tests.formats.write.making import content_of, failing, weight
-from tests.speeds import examples
+from tests.speeds import examples, is_slow
 
 KNOWN_TO_NUMPY = sorted(name for name in DTYPES if not name.startswith(("bfloat", "float8")))
 
@@ -101,7 +101,7 @@ def test_any_tree(tmp_path: Path, tree: tuple[dict[str, np.ndarray], dict[str, A
     assert_same(tmp_path / "ours.h5")
 
 
-@pytest.mark.parametrize("count", [0, 1, 8, 9, 256, 257, 8_192, 8_193, 20_000])
+@pytest.mark.parametrize("count", [0, 1, 8, 9, 256, 257, 8_192, 8_193, *([20_000] if is_slow() else [])])
 def test_many_links(tmp_path: Path, count: int) -> None:
     """Groups of any number of links, through one, two and three levels of their tree, are complete and in order."""
     wanted = sorted(f"link {number}" for number in range(count))
