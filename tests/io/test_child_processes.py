@@ -1,6 +1,7 @@
 """Child processes start in isolation, and no command runs code from the directory that it is started in."""
 
 import importlib.util
+import itertools
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import pytest
 from ckpttool.errors import ChildError
 from ckpttool.io import child_processes
 from tests.samples import FIXTURES
+from tests.speeds import is_full, is_slow, one_of_each
 
 ROOT = Path(__file__).parents[2]
 KERAS = pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is not installed")
@@ -30,6 +32,18 @@ TRAPS = sorted(
     | {*("jax", "torch", "sitecustomize", "usercustomize", "ckpttool", "absl", "rich", "optree", "namex", "ml_dtypes")}
 )
 """Modules that somebody could try to import: a file of each name lies in the directory of traps."""
+
+_ONE_AFTER_THE_OTHER = """
+import shlex
+codes = []
+for command in sys.argv[1:]:
+    print("$", command, file=sys.stderr)
+    try:
+        main(shlex.split(command), prog_name="ckpttool")
+    except SystemExit as ended:
+        codes.append(ended.code or 0)
+print(*codes, file=sys.stderr)
+"""
 
 BUILD = """
 import keras
@@ -136,9 +150,9 @@ def traps(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "ckpttool.toml").write_text(CONFIGURATION)
     (folder / "train_models.py").write_text(BUILD)
     (folder / "own_layers.py").write_text("LAYERS = 2")
-    (folder.parent / "ckpttool").write_text(
-        f"import sys\nsys.path.append({str(ROOT)!r})\nfrom ckpttool.cli import main\nmain(prog_name='ckpttool')\n"
-    )
+    importing = f"import sys\nsys.path.append({str(ROOT)!r})\nfrom ckpttool.cli import main\n"
+    (folder.parent / "ckpttool").write_text(f"{importing}main(prog_name='ckpttool')\n")
+    (folder.parent / "one_after_the_other").write_text(importing + _ONE_AFTER_THE_OTHER)
     return folder
 
 
@@ -154,37 +168,49 @@ def ckpttool(traps: Path, *arguments: str, door: tuple[str, ...] = ()) -> "subpr
     marks(traps).unlink(missing_ok=True)
     done = subprocess.run(command, cwd=traps, env=environment, capture_output=True, text=True)
     caught = marks(traps).read_text().split() if marks(traps).exists() else []
-    assert caught == [], arguments
+    assert caught == [], (arguments, done.stderr)
     return done
 
 
-@pytest.mark.parametrize(
-    ("command", "code"),
-    [
-        ("ls .", 0),
-        ("ls chunked.weights.h5 --stats --sha256", 0),
-        ("ls checkpoints.json", 2),
-        ("info mlp.keras mlp.h5", 2),
-        ("info mlp.h5 --output json", 0),
-        ("diff mlp.keras mlp.h5", 0),
-        ("diff chunked.weights.h5 chunked.weights.h5", 0),
-        ("verify mlp.weights.h5 mlp.keras", 0),
-        ("spec mlp.keras", 0),
-        ("textconv chunked.weights.h5", 0),
-        ("rule --all", 0),
-        ("check .", 2),
-        ("check . --jobs 2", 2),
-        ("check . --no-config", 0),
-        ("check . --no-config --jobs 2", 0),
-        ("check *.h5 --jobs 2 --no-config --output junit", 0),
-        ("convert mlp.h5 new.weights.h5 --force", 0),
-    ],
-)
-def test_no_command_runs_what_lies_there(command: str, code: int, traps: Path) -> None:
+COMMANDS = {
+    "ls .": 0,
+    "ls chunked.weights.h5 --stats --sha256": 0,
+    "ls checkpoints.json": 2,
+    "info mlp.keras mlp.h5": 2,
+    "info mlp.h5 --output json": 0,
+    "diff mlp.keras mlp.h5": 0,
+    "diff chunked.weights.h5 chunked.weights.h5": 0,
+    "verify mlp.weights.h5 mlp.keras": 0,
+    "spec mlp.keras": 0,
+    "textconv chunked.weights.h5": 0,
+    "rule --all": 0,
+    "check .": 2,
+    "check *.h5 --jobs 2 --no-config --output junit": 0,
+    "check . --jobs 2": 2,
+    "check . --no-config": 0,
+    "check . --no-config --jobs 2": 0,
+    "convert mlp.h5 new.weights.h5 --force": 0,
+}
+
+
+def processes() -> list[list[str]]:
+    """The commands that one process runs: in a quick run those with a word that none before them has, in a full one
+    all of one name, in a slow one each on its own."""
+    if is_slow():
+        return [[command] for command in COMMANDS]
+    if is_full():
+        return [list(group) for _, group in itertools.groupby(COMMANDS, lambda command: command.split()[0])]
+    return [one_of_each(COMMANDS, str.split)]
+
+
+@pytest.mark.parametrize("commands", processes(), ids=lambda commands: commands[0])
+def test_no_command_runs_what_lies_there(commands: list[str], traps: Path) -> None:
     """Neither the command nor a child of it imports a module from the current directory."""
-    done = ckpttool(traps, *command.split())
-    assert done.returncode == code, done.stdout + done.stderr
+    done = ckpttool(traps, *commands, door=(str(traps.parent / "one_after_the_other"),))
+    assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
+    codes = done.stderr.splitlines()[-1]
+    assert codes.split() == [str(COMMANDS[command]) for command in commands], done.stdout + done.stderr
 
 
 @KERAS
@@ -199,13 +225,19 @@ def test_keras_runs_nothing_that_lies_there(options: tuple[str, ...], traps: Pat
         assert "= Keras 3" in done.stdout, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("door", [("-I", "-m", "ckpttool"), ("-P", "-m", "ckpttool")], ids=" ".join)
-def test_safe_ways_to_start_python(door: tuple[str, ...], traps: Path) -> None:
+DOORS = ("-I -m ckpttool", "-P -m ckpttool")
+CHECK, LIST = "check *.h5 --jobs 2 --no-config", "ls chunked.weights.h5 --stats"
+
+
+@pytest.mark.parametrize(
+    ("door", "command"),
+    one_of_each([*zip(DOORS, (CHECK, LIST), strict=True), *itertools.product(DOORS, (CHECK, LIST))], tuple),
+)
+def test_safe_ways_to_start_python(door: str, command: str, traps: Path) -> None:
     """`python -I -m` and `python -P -m` are as safe as the script."""
     if "-P" in door and sys.version_info < (3, 11):
         pytest.skip("-P is of Python 3.11")
-    if subprocess.run([sys.executable, *door, "--version"], cwd="/", capture_output=True).returncode:
+    done = ckpttool(traps, *command.split(), door=tuple(door.split()))
+    if "No module named ckpttool" in done.stderr:
         pytest.skip("ckpttool is not installed")
-    for command in ("check *.h5 --jobs 2 --no-config", "ls chunked.weights.h5 --stats"):
-        done = ckpttool(traps, *command.split(), door=door)
-        assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, "")
