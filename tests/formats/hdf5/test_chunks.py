@@ -30,15 +30,15 @@ VALUES = np.random.default_rng(7).integers(0, 50, (1200, 1000), dtype="<i4")  # 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of three chunked datasets and some that are not; for reading only."""
-    made = tmp_path_factory.mktemp("chunks") / "a.h5"
-    with h5py.File(made, "w") as file:
+    place = tmp_path_factory.mktemp("chunks") / "a.h5"
+    with h5py.File(place, "w") as file:
         file.create_dataset("big", data=VALUES, chunks=(100, 300), compression="gzip", compression_opts=1)
         file.create_dataset("small", data=VALUES[:5, :7], chunks=(2, 3), fletcher32=True)
         file.create_dataset("group/lzf", data=VALUES[0], chunks=True, compression="lzf")
         file.create_dataset(b"caf\xe9", data=VALUES[1], chunks=(300,))
         file.create_dataset("text", data=["a", "b"], chunks=(1,))
         file["plain"] = VALUES[1]
-    return made
+    return place
 
 
 @pytest.fixture
@@ -275,7 +275,7 @@ SHORT = {
 def test_short_chunks(tmp_path: Path, libver: str) -> None:
     """A chunk of fewer or more bytes than a chunk has is an error: libhdf5 would fill it up from memory."""
     # Newer files keep no sizes of chunks that are not compressed: what follows in the file belongs to them.
-    short = {how: made for how, made in SHORT.items() if libver == "earliest" or "gzip" in how}
+    short = {how: chunk for how, chunk in SHORT.items() if libver == "earliest" or "gzip" in how}
     with h5py.File(tmp_path / "a.h5", "w", libver=libver) as file:
         for how, (options, raw) in short.items():
             dataset = file.create_dataset(how, (64,), "<f4", chunks=(16,), maxshape=(None,), **options)
