@@ -205,7 +205,7 @@ def test_small_floats(tmp_path: Path, code: str, chunks: tuple[int] | None) -> N
 
 
 def link_kinds(case: tuple[tuple[str, str], bool, int]) -> tuple[object, ...]:
-    """How a group keeps its links: newer bounds than the first keep them alike, but say so in other versions."""
+    """The ways in which a group keeps its links: those of newer bounds differ in their versions alone."""
     libver, track_order, count = case
     return (libver, track_order), (libver[0] == "earliest", track_order, count)
 
