@@ -280,7 +280,8 @@ def test_outputs_are_complete() -> None:
     """Every output of a listing is one of several listings, too; every module of an output is in the table."""
     helpers = {
         "__init__", "conversion_phrases", "conversions", "costs", "diffs", "expected_phrases", "expected_weights",
-        "fingerprints", "outputs", "plain_tables", "sparklines", "style", "tables", "verdicts",
+        "fingerprints", "json_diffs", "json_values", "outputs", "plain_tables", "sparklines", "style", "tables",
+        "verdicts",
     }  # fmt: skip
     modules = {path.stem for path in (PACKAGE / "render").glob("*.py")} | {"html"}
     assert modules - helpers == set(LISTING_OUTPUTS)

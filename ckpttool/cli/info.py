@@ -54,7 +54,7 @@ def command(
             if checkpoint.config is None:
                 fail(f"{path}: no config is stored in it, only weights")
                 raise click.exceptions.Exit(FAILED)
-            from ckpttool.render.json import config as config_json
+            from ckpttool.render.json_values import config as config_json
 
             emit(config_json(checkpoint.config))
             return

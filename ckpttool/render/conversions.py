@@ -16,7 +16,7 @@ from ckpttool.render.conversion_phrases import (
     remarks,
     transform_rows,
 )
-from ckpttool.render.json import dumps
+from ckpttool.render.json_values import dumps
 from ckpttool.render.style import Style
 
 

@@ -10,9 +10,9 @@ from ckpttool.inspection.architectures import Expected, ExpectedLayer
 from ckpttool.inspection.slot_sizes import nbytes_of, params_of
 from ckpttool.render import csv as csv_output
 from ckpttool.render import html
-from ckpttool.render import json as json_output
 from ckpttool.render.costs import COST_HEADERS, cost_cells, cost_facts, cost_json, cost_lines, layer_cost_json
 from ckpttool.render.expected_phrases import head_facts, info_facts, sums
+from ckpttool.render.json_values import dumps
 from ckpttool.render.markdown import as_table, escaped
 from ckpttool.render.style import Style, shape
 from ckpttool.render.tables import inbound_cell, output_cell
@@ -70,9 +70,7 @@ def csv(result: Expected, style: Style) -> str:
 
 def json(result: Expected, style: Style) -> str:
     """One JSON object; docs/json.md documents its shape."""
-    return json_output.dumps(
-        {**_head(result), "layers": [_layer(layer) for layer in result.layers], **cost_json(result.cost)}
-    )
+    return dumps({**_head(result), "layers": [_layer(layer) for layer in result.layers], **cost_json(result.cost)})
 
 
 def info(result: Expected, style: Style) -> str:
@@ -84,7 +82,7 @@ def info(result: Expected, style: Style) -> str:
 
 def info_json(result: Expected, style: Style) -> str:
     """One JSON object, without the layers."""
-    return json_output.dumps(
+    return dumps(
         {
             **_head(result),
             "layers": len(result.layers),

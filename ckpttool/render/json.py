@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -11,29 +9,20 @@ from typing import TYPE_CHECKING, Any
 from ckpttool.formats import FORMATS
 from ckpttool.inspection.listing import LayerRow, Listing, Row, Total
 from ckpttool.render.costs import cost_json, layer_cost_json
+from ckpttool.render.json_values import dumps, finite, producer_json
 from ckpttool.render.style import Style, date
 from ckpttool.render.tables import cut_to_depth
 
 if TYPE_CHECKING:
     from ckpttool.arrays.statistics import Stats
-    from ckpttool.checkpoint import Producer, Refusal, Weight
-    from ckpttool.comparison import Comparison, ConfigChange, Diff, Move, Pair, Side, Unit
+    from ckpttool.checkpoint import Refusal, Weight
+    from ckpttool.comparison import Diff
     from ckpttool.inspection.directories import Summary
     from ckpttool.inspection.info import Info
     from ckpttool.manifest import Record
     from ckpttool.model.support import Support
     from ckpttool.saved_model import SavedModel
     from ckpttool.verification import Finding, VerifyResult
-
-
-def dumps(value: Any) -> str:
-    """JSON text, ASCII only, so that no character of a file's names can act on a terminal."""
-    return json.dumps(value, indent=2, ensure_ascii=True, allow_nan=False)
-
-
-def config(value: Any) -> str:
-    """A stored config as formatted JSON; NaN and Infinity stay as Python and Keras write them."""
-    return json.dumps(value, indent=2, ensure_ascii=True)
 
 
 def listing(result: Listing, style: Style) -> str:
@@ -79,7 +68,7 @@ def _identity(result: Listing | Info) -> dict[str, Any]:
         "kind": result.kind,
         "format": FORMATS[result.kind].title,
         "size": result.size,
-        "producer": _producer(result.producer),
+        "producer": producer_json(result.producer),
         **({"sections_inferred": True} if result.sections_inferred else {}),
     }
 
@@ -87,17 +76,6 @@ def _identity(result: Listing | Info) -> dict[str, Any]:
 def _by_training(result: Listing | Info) -> dict[str, Any]:
     sums = {"trainable": result.trainable, "non_trainable": result.non_trainable}
     return {key: None if total is None else _total(total) for key, total in sums.items()}
-
-
-def _producer(who: Producer) -> dict[str, Any]:
-    return {
-        "keras_version": who.keras_version,
-        "backend": who.backend,
-        "date_saved": who.date_saved,
-        "inferred_backend": who.inferred_backend,
-        "generation": who.generation or None,
-        **({"tensorflow_version": who.tensorflow_version} if who.tensorflow_version else {}),
-    }
 
 
 def _row(row: Row) -> dict[str, Any]:
@@ -129,18 +107,14 @@ def _row(row: Row) -> dict[str, Any]:
 
 def _stats(stats: Stats) -> dict[str, Any]:
     return {
-        "min": _finite(stats.minimum),
-        "max": _finite(stats.maximum),
-        "mean": _finite(stats.mean),
-        "std": _finite(stats.std),
+        "min": finite(stats.minimum),
+        "max": finite(stats.maximum),
+        "mean": finite(stats.mean),
+        "std": finite(stats.std),
         "zeros": stats.zeros,
         "nan": stats.nan,
         "inf": stats.inf,
     }
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
 
 
 def _total(total: Total) -> dict[str, int]:
@@ -175,8 +149,8 @@ def _record(record: Record) -> dict[str, Any]:
         "step": saved.step,
         "series": saved.series,
         "monitor": saved.monitor,
-        "value": None if saved.value is None else _finite(saved.value),
-        "logs": {name: _finite(value) for name, value in saved.logs.items()},
+        "value": None if saved.value is None else finite(saved.value),
+        "logs": {name: finite(value) for name, value in saved.logs.items()},
         "best": record.best,
         "reason": saved.reason,
         "date": saved.date,
@@ -207,7 +181,7 @@ def info(result: Info, style: Style) -> str:
             and {
                 "class": optimizer.class_name,
                 "iteration": optimizer.iteration,
-                "learning_rate": optimizer.learning_rate and _finite(optimizer.learning_rate),
+                "learning_rate": optimizer.learning_rate and finite(optimizer.learning_rate),
                 "learning_rate_from": optimizer.learning_rate_from or None,
                 "weights": optimizer.weights,
             },
@@ -289,111 +263,6 @@ def _stored(weight: Weight) -> dict[str, Any]:
 
 def diff(result: Diff, style: Style) -> str:
     """A diff as one object; docs/diff-format.md documents it."""
-    return dumps(
-        {
-            "schema": "ckpttool.diff/1",
-            "a": _side(result.a),
-            "b": _side(result.b),
-            "differences": sorted(result.differences),
-            "complete": result.is_complete,
-            "structure": {
-                "removed": [_unit(unit) for unit in result.removed],
-                "added": [_unit(unit) for unit in result.added],
-                "moved": [_move(move) for move in result.moves],
-            },
-            **_compared(result, style),
-            "total": _comparison(result.total),
-            "config": [_setting(change) for change in result.config],
-            "assets": [asdict(change) for change in result.assets],
-            "optimizer": result.state and _state(result),
-            "equal_in_meaning": [asdict(restated) for restated in result.restated],
-            "notes": list(result.notes),
-        }
-    )
+    from ckpttool.render.json_diffs import diff_json  # the other results do not need this import
 
-
-def _side(side: Side) -> dict[str, Any]:
-    return {"path": str(side.path), "kind": side.kind, "size": side.size, "producer": _producer(side.producer)}
-
-
-def _unit(unit: Unit) -> dict[str, Any]:
-    return {
-        "layer": unit.layer,
-        "weight": unit.label,
-        "path": unit.path,
-        "shape": list(unit.shape),
-        "dtype": unit.dtype,
-        "trainable": unit.trainable,
-    }
-
-
-def _move(move: Move) -> dict[str, Any]:
-    return {"a": move.layer, "b": move.new_layer, "evidence": move.evidence.value, "swapped": move.swapped}
-
-
-def _compared(result: Diff, style: Style) -> dict[str, Any]:
-    """The compared weights, or with `--layers` the compared layers."""
-    if not style.layers:
-        return {"weights": [_pair(pair) for pair in result.pairs[: style.top]]}
-    return {
-        "layers": [
-            {"a": layer.layer, "b": layer.new_layer, "weights": len(layer.pairs), **_comparison(layer.comparison)}
-            for layer in result.by_layer()[: style.top]
-        ]
-    }
-
-
-def _pair(pair: Pair) -> dict[str, Any]:
-    item: dict[str, Any] = {"a": _unit(pair.a), "b": _unit(pair.b), "evidence": pair.evidence.value}
-    item["values"] = pair.comparison and _comparison(pair.comparison)
-    return item | ({"problem": pair.problem} if pair.problem else {})
-
-
-def _comparison(comparison: Comparison) -> dict[str, Any]:
-    return {
-        "count": comparison.count,
-        "changed": comparison.changed,
-        "differing": comparison.differing,
-        "finite": comparison.finite,
-        "max_abs": _finite(comparison.max_abs),
-        "mean_abs": _finite(comparison.mean_abs),
-        "norm_a": _finite(comparison.norm_a),
-        "norm_b": _finite(comparison.norm_b),
-        "norm_difference": _finite(comparison.norm_difference),
-        "relative_l2": _finite(comparison.relative_l2),
-        "cosine": comparison.cosine,
-        "max_ulp": comparison.max_ulp,
-        "nan_gained": comparison.nan_gained,
-        "nan_lost": comparison.nan_lost,
-        "inf_gained": comparison.inf_gained,
-        "inf_lost": comparison.inf_lost,
-    }
-
-
-def _setting(change: ConfigChange) -> dict[str, Any]:
-    from ckpttool.comparison.change import ABSENT  # the other outputs do not need this import
-
-    item: dict[str, Any] = {"kind": change.kind, "layer": change.layer, "new_layer": change.new_layer}
-    item["key"] = change.key
-    sides = {"a": change.old, "b": change.new}
-    return item | {side: _strict(value) for side, value in sides.items() if value is not ABSENT}
-
-
-def _strict(value: Any) -> Any:
-    """A value of a config without NaN and Infinity, which JSON proper lacks: their names instead."""
-    return json.loads(json.dumps(value), parse_constant=str)
-
-
-def _state(result: Diff) -> dict[str, Any] | None:
-    state = result.state
-    if state is None:
-        return None
-    return {
-        "counted": result.counts_state,
-        "class": list(state.class_names),
-        "iteration": list(state.iterations),
-        "learning_rate": [rate and _finite(rate) for rate in state.learning_rates],
-        "removed": [_unit(unit) for unit in state.removed],
-        "added": [_unit(unit) for unit in state.added],
-        "variables": [_pair(pair) for pair in state.pairs],
-    }
+    return dumps(diff_json(result, style))

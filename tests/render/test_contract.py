@@ -17,7 +17,7 @@ from ckpttool.inspection.directories import Summary
 from ckpttool.inspection.info import describe
 from ckpttool.inspection.listing import Choice, Listing, list_checkpoint
 from ckpttool.render import INFO_OUTPUTS, LISTING_OUTPUTS, SUMMARY_OUTPUTS, Style
-from ckpttool.render.json import dumps
+from ckpttool.render.json_values import dumps
 from ckpttool.render.style import number, pretty_layer, shape, size
 from tests.loops import for_each
 from tests.render.contract import (

@@ -5,7 +5,7 @@ from typing import Any
 from ckpttool.checks.result import CheckReport, FileReport
 from ckpttool.checks.rule import Finding, Rule
 from ckpttool.render.checks.phrases import fail_on, severity
-from ckpttool.render.json import dumps
+from ckpttool.render.json_values import dumps
 from ckpttool.render.style import Style
 
 

@@ -6,7 +6,7 @@ from ckpttool.checks.catalogue import FAMILIES
 from ckpttool.checks.rule import Rule
 from ckpttool.render.checks.json import as_object
 from ckpttool.render.checks.phrases import in_lines, severity, title
-from ckpttool.render.json import dumps
+from ckpttool.render.json_values import dumps
 from ckpttool.render.markdown import escaped
 
 _INTRODUCTION = """\

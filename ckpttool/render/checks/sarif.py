@@ -13,7 +13,7 @@ from ckpttool.checks.result import CheckReport, FileReport
 from ckpttool.checks.rule import Finding, Rule, Severity
 from ckpttool.escape import printable
 from ckpttool.render.checks.phrases import sentence, switched_off
-from ckpttool.render.json import dumps
+from ckpttool.render.json_values import dumps
 from ckpttool.render.style import Style
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

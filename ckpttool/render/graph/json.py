@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ckpttool.inspection.graph import Connection, GraphLayer, ModelGraph
-from ckpttool.render.json import dumps
+from ckpttool.render.json_values import dumps
 
 
 def graph(result: ModelGraph) -> str:
