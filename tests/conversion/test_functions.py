@@ -207,6 +207,9 @@ def test_versions() -> None:
     assert KerasVersion.of(K2, None).had("activations", "mish") is Had.NO
     assert KerasVersion.of(K2, "2.2.4-tf").had("layers", "Attention") is Had.YES
     assert KerasVersion.of(K2, "2.2.4").had("layers", "Attention") is Had.NO
+    had = KerasVersion.of(K2, "2.15.0").had
+    assert all(had("layers", name) is Had.YES for name in ("Dense", "GlobalAvgPool2D", "Model", "Wrapper", "Mine"))
+    assert all(had("layers", name) is Had.NO for name in ("RMSNormalization", "GroupQueryAttention", "RandomHue"))
     assert str(KerasVersion.of(K1, None)) == "Keras 1"
     assert str(KerasVersion.of(K2, "2.2.4-tf")) == "Keras 2.2.4-tf"
 

@@ -4,12 +4,17 @@ Sources: keras/activations.py, layers/, losses.py, metrics.py, regularizers.py a
 1.0.0 to 2.3.1 (all releases), tf.keras of TensorFlow 1.4, 1.15, 2.1 to 2.4 and Keras 2.6 to 2.15, Keras 3.0 to 3.15.
 """
 
+import json
 from collections.abc import Mapping
 from enum import Enum
+from functools import cache
+from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ckpttool.io import scalars
+from ckpttool.model.class_names import ALIASES
+from ckpttool.model.defaults import defaults_of
 from ckpttool.model.generations.generation import Generation
 
 _NEVER = (99,)
@@ -48,11 +53,31 @@ class KerasVersion(NamedTuple):
         regularizers, constraints or initializers. A name that no version lacked counts as one that it had."""
         if self.version >= (3,):
             return Had.YES
-        since = _SINCE[kind].get(name, "0 0").split()[self.is_tf]
+        since = (_SINCE[kind].get(name) or _unlisted(kind, name)).split()[self.is_tf]
         first, _, surely = since.partition("?")
         if self.version < _parsed(first):
             return Had.NO
         return Had.PERHAPS if surely and self.version < _parsed(surely) else Had.YES
+
+
+_ABSTRACT = frozenset("Functional InputLayer Layer RNN Sequential Wrapper".split())
+"""The layers of Keras 2 whose keys `config_keys.json` does not have."""
+
+
+def _unlisted(kind: str, name: str) -> str:
+    """The first versions with a name that `_SINCE` does not list: a layer of Keras 3 whose keys in a config no Keras 2
+    stated came with Keras 3, all others were always there."""
+    class_name = ALIASES.get(name, name)
+    is_new = class_name not in _ABSTRACT and class_name not in config_keys()["layers"]
+    return "- -" if kind == "layers" and is_new and defaults_of(kind, class_name) is not None else "0 0"
+
+
+@cache
+def config_keys() -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
+    """The keys that `get_config` states, by kind and class, without those of all layers (releases of Keras 2.0.0 to
+    2.3.1, TensorFlow 1.15 to 2.15; `tests/model/old_config_keys.py` asked them)."""
+    table: Mapping[str, Any] = json.loads(Path(__file__).with_name("config_keys.json").read_text("utf-8"))
+    return table
 
 
 def _parsed(version: str) -> _Version:
@@ -106,15 +131,6 @@ _SINCE: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "SpectralNormalization": "- 2.13",
             "Subtract": "2.0.7 0",
             "UnitNormalization": "- 2.9",
-            **_never(*(f"Adaptive{kind}Pooling{rank}D" for kind in ("Average", "Max") for rank in (1, 2, 3))),
-            **_never(
-                "AugMix", "AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "CutMix", "Equalization"
-            ),
-            **_never("GroupQueryAttention", "GroupedQueryAttention", "MaxNumBoundingBoxes", "MelSpectrogram", "MixUp"),
-            **_never("Pipeline", "RMSNormalization", "RandAugment", "RandomColorDegeneration", "RandomColorJitter"),
-            **_never("RandomElasticTransform", "RandomErasing", "RandomGaussianBlur", "RandomGrayscale", "RandomHue"),
-            **_never("RandomInvert", "RandomPerspective", "RandomPosterization", "RandomSaturation", "RandomSharpness"),
-            **_never("RandomShear", "ReversibleEmbedding", "STFTSpectrogram", "Solarization"),
         },
         "losses": {
             **dict.fromkeys(("binary_focal_crossentropy", "BinaryFocalCrossentropy"), "- 2.8"),

@@ -5,17 +5,15 @@ one tensor, and no `MaxNorm` is that lacks the `axis` which Keras's own `get_con
 as its module, as an own class has in Keras 3, so that it is not mistaken for the class of Keras.
 """
 
-import json
 from collections.abc import Container, Mapping
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ckpttool.model.arguments import MAX_DEPTH
 from ckpttool.model.defaults import arguments_of, defaults_of
 from ckpttool.model.generations.generation import Generation, entries_in, generation_of
-from ckpttool.model.generations.known_names import Had, KerasVersion
+from ckpttool.model.generations.known_names import Had, KerasVersion, config_keys
 
 _INNER = ("layers", "layer", "backward_layer", "cell", "cells")
 _KINDS = MappingProxyType(
@@ -160,10 +158,8 @@ class _Row(NamedTuple):
 
 @cache
 def _config_keys() -> Mapping[str, Mapping[str, _Row]]:
-    """The keys that `get_config` states, by kind and class, without those of all layers (releases of Keras 2.0.0 to
-    2.3.1, TensorFlow 1.15 to 2.15; `tests/model/old_config_keys.py` asked them)."""
-    table = json.loads(Path(__file__).with_name("config_keys.json").read_text("utf-8"))
-    return {kind: {name: _row(kind, name, row) for name, row in classes.items()} for kind, classes in table.items()}
+    """The rows of all classes, by kind and class."""
+    return {kind: {name: _row(kind, name, row) for name, row in rows.items()} for kind, rows in config_keys().items()}
 
 
 def _row(kind: str, class_name: str, keys: Mapping[str, Any]) -> _Row:
