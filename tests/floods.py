@@ -9,6 +9,7 @@ or 300 MB, or where a traceback was seen.
 """
 
 import argparse
+import functools
 import json
 import struct
 import subprocess
@@ -376,11 +377,17 @@ def chunk_tree(file: Hdf5File, offsets: Iterable[int], stored: int, place: int) 
 GZIP = struct.pack("<BB6xHHHHI4x", 1, 1, 1, 0, 1, 1, 9)
 
 
+@functools.cache
+def deflated_zeros(count: int) -> bytes:
+    """So many bytes of nothing, deflated as small as can be, which takes a while."""
+    return zlib.compress(bytes(count), 9)
+
+
 @flood(".weights.h5")
 def chunks_at_one_place(size: int) -> bytes:
     """Chunks of a megabyte that are all the same thousand bytes deflated."""
     file = Hdf5File()
-    packed = zlib.compress(bytes(4 << 20), 9)
+    packed = deflated_zeros(4 << 20)
     place = file.put(packed)
     count = min(60_000, size // 20)
     tree = chunk_tree(file, ((1 << 20) * n for n in range(count)), len(packed), place)
@@ -391,7 +398,7 @@ def chunks_at_one_place(size: int) -> bytes:
 def chunked_datasets_at_one_place(size: int) -> bytes:
     """Very many datasets of 60 MB that share one index of chunks."""
     file = Hdf5File()
-    packed = zlib.compress(bytes(60 << 20), 9)
+    packed = deflated_zeros(60 << 20)
     tree = chunk_tree(file, [0], len(packed), file.put(packed))
     objects = {str(n): chunked(file, (15 << 20,), (15 << 20,), tree, GZIP) for n in range(size // 40)}
     return in_vars(file, objects)

@@ -1,5 +1,6 @@
 """The contract of a reader: what holds for a checkpoint of any format."""
 
+import itertools
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -150,10 +151,9 @@ class ReaderContract:
             weight = checkpoint[key]
             assert (weight.shape, weight.size, weight.nbytes) == (expected.shape, expected.size, expected.nbytes)
 
-    @pytest.mark.parametrize("limit", _LIMITS)
-    def test_blocks(self, checkpoint: ckpttool.Checkpoint, limit: int) -> None:
+    def test_blocks(self, checkpoint: ckpttool.Checkpoint) -> None:
         """Blocks of any limit join to the whole; none is larger than the limit, and all but the last are full."""
-        for weight in checkpoint.values():
+        for weight, limit in itertools.product(checkpoint.values(), _LIMITS):
             width = itemsize(weight.dtype) or 1
             full = max(width, limit // width * width)
             stored = [bytes(block) for block in weight.stored_blocks(limit)]
