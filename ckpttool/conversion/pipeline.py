@@ -38,6 +38,7 @@ from ckpttool.formats.write.block_copy import Progress, silent
 from ckpttool.formats.write.path_layout import sharded
 from ckpttool.io.texts import is_text_file, names_function
 from ckpttool.model import Architecture
+from ckpttool.model.checkpoint_architecture import share_architecture
 from ckpttool.model.live.user_function import architecture_of_function
 
 
@@ -291,7 +292,11 @@ def _modules(conversion: Conversion) -> tuple[str, ...]:
 
 def _prove(path: Path, prepared: Prepared, on_progress: Progress) -> None:
     """Read the file back: every weight has to be bit for bit as planned, and Keras 3 has to load all of them. Raises
-    CorruptFileError."""
+    CorruptFileError.
+
+    Its config is compared with that of the plan, value by value. Where they are the same, the slots are those that the
+    plan knows, and only their weights are looked for anew; else they are worked out of the config in the file.
+    """
     with open_checkpoint(path) as written:
         stored = {
             weight.path: weight
@@ -299,6 +304,7 @@ def _prove(path: Path, prepared: Prepared, on_progress: Progress) -> None:
             if weight.section is not Section.OTHER or weight.path in prepared.written
         }
         _compare(stored, prepared.written, on_progress)
+        share_architecture(prepared.target, written)
         check_loads(written, prepared.live)
 
 

@@ -45,6 +45,7 @@ from ckpttool.errors import CheckpointError, ConversionError
 from ckpttool.formats.assets import read_assets
 from ckpttool.formats.weight_paths import PATH_KINDS, is_of_inner_optimizer, keras3_path, section_of, split
 from ckpttool.formats.write.archive import Model
+from ckpttool.formats.write.legacy import KERAS_VERSION
 from ckpttool.formats.write.path_layout import Content
 from ckpttool.model import Architecture, architecture_of, plain_saved_models, read_architecture, unlisted_layers
 from ckpttool.model.architecture_parts import part_in
@@ -123,16 +124,17 @@ def _unchanged(
     config = architecture.config
     if not options.compiled and isinstance(config, Mapping):
         config = {key: value for key, value in config.items() if key != "compile_config"}
+    target = replace(architecture, config=config, version=KERAS_VERSION)
     _check_optimizer(config, form, journal)
     copied = _copied(checkpoint, config, form, architecture.name, "Keras 3", options.optimizer and options.compiled)
     model = copied.payload.model
-    part = _part(architecture)
+    part = _part(target)
     if part is not None:
         _check_vocabularies(part, by_keras3_path(model.assets), form, journal)
     # Names in the file were given by the user, and go before those that follow from the config.
     names = dict(names_in(part)) if part is not None else {}
     content = replace(model.content, names={**names, **model.content.names})
-    return replace(copied, payload=Payload(replace(model, content=content)), target=architecture)
+    return replace(copied, payload=Payload(replace(model, content=content)), target=target)
 
 
 def _part(architecture: Architecture) -> Part | None:
@@ -173,10 +175,10 @@ def _rewritten(
     as_compiled, alignment = trainability.as_compiled(checkpoint, architecture, alignment, origin, options, journal)
     rewritten = rewrite(as_compiled, journal, options, origin)
     unfilled_layers.check(rewritten, FORMS[form].whole, journal)
-    target = read_architecture(rewritten.config)
+    target = read_architecture(rewritten.config, KERAS_VERSION)
     assert target is not None
     if FORMS[form].whole and options.compiled:
-        trainability.compile_model(checkpoint, architecture, target, rewritten, origin, journal)
+        target = trainability.compiled(checkpoint, architecture, target, rewritten, origin, journal)
     part = part_in(target)
     rewritten = cudnn.arrangements(alignment, rewritten, journal)
     multi_gpu.note(alignment.inside, journal)
@@ -192,7 +194,7 @@ def _rewritten(
     if not shared_layers.check(checkpoint, architecture, alignment, absent, journal):
         refuse_unmatched(absent, [left for left in alignment.left if left.path not in own.handled], part, journal)
     content = _content(part, placed, own)
-    optimizer = rewritten.config.get("compile_config", {}).get("optimizer")
+    optimizer = target.config.get("compile_config", {}).get("optimizer")
     if optimizer and options.optimizer and not journal.refusals:  # a state belongs to weights that are all there
         spec = spec_of(target)
         spec = with_placed(spec, placed, slots := own_slots(own.by_path, spec))
@@ -204,7 +206,7 @@ def _rewritten(
         trainability.note_inner(checkpoint, architecture, form, content.weights, journal)
     trainability.note_steps(checkpoint, architecture, alignment, target, placed, origin, journal)
     layers = with_own(layers_of(part, placed), own, placed, journal)
-    payload = Payload(Model(rewritten.config, metadata(checkpoint.producer), content, assets), layers)
+    payload = Payload(Model(target.config, metadata(checkpoint.producer), content, assets), layers)
     renamed = tuple(rewritten.labels.items())
     written = in_layers(layers) if form == LEGACY else content.weights
     return Prepared(payload, tuple(placed), target.name, f"Keras {generation.value}", renamed, written, target=target)

@@ -19,7 +19,8 @@ from ckpttool.errors import ConversionError
 from ckpttool.formats.weight_paths import PATH_KINDS, is_of_inner_optimizer, named, section_of, split
 from ckpttool.formats.write.legacy import KERAS_VERSION
 from ckpttool.formats.write.path_layout import Content
-from ckpttool.model import Architecture, read_architecture
+from ckpttool.model import Architecture
+from ckpttool.model.checkpoint_architecture import share_architecture
 from ckpttool.model.config import mappings_in
 
 MAX_NODES = 1_000_000
@@ -65,10 +66,11 @@ def restatement(checkpoint: Checkpoint, architecture: Architecture | None, optio
         training_config=config.get("compile_config") if whole and config else None,
         layer_names=(),
     )
+    share_architecture(prepared.target, converted)
     stored = {path: weight.path for path, weight in model.content.weights.items()}
     renamed = {new: old for old, new in prepared.renamed}
     left = tuple(_left(checkpoint, architecture, prepared, journal))
-    return Restatement(converted, read_architecture(config), prepared, journal, stored, renamed, left)
+    return Restatement(converted, prepared.target, prepared, journal, stored, renamed, left)
 
 
 def _left(

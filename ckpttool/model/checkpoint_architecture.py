@@ -26,4 +26,17 @@ class Configured(Protocol):
 def architecture_of(checkpoint: Configured) -> Architecture | None:
     """The architecture in the config of a checkpoint, read once; None where it has none."""
     version = checkpoint.producer.keras_version
-    return checkpoint.facts.once("architecture", read_architecture, checkpoint.config, version)
+    return checkpoint.facts.once(_FACT, read_architecture, checkpoint.config, version)
+
+
+def share_architecture(known: Architecture | None, checkpoint: Configured) -> None:
+    """Have a checkpoint share a known architecture, with all that was worked out of it, if that is the one in its
+    config: read from the same values, written by the same version of Keras."""
+    if known is None or known.version != checkpoint.producer.keras_version:
+        return
+    one, other = known.config, checkpoint.config
+    if one is other or repr(one) == repr(other):  # as texts, since 1, 1.0 and True are equal
+        checkpoint.facts.once(_FACT, lambda: known)
+
+
+_FACT = "architecture"

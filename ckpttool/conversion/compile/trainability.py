@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ckpttool.alignment.alignment import Alignment
@@ -92,30 +93,33 @@ def note_inner(
         journal.lose(f"{model}/optimizer", f"its state, {count:,} arrays: this optimizer of a nested model begins anew")
 
 
-def compile_model(
+def compiled(
     checkpoint: Checkpoint,
     architecture: Architecture,
     target: Architecture,
     rewritten: Rewritten,
     origin: Origin,
     journal: Journal,
-) -> None:
-    """Write the compile settings into the new config; note losses and metrics whose values differ."""
+) -> Architecture:
+    """The new architecture with its compile settings in its config; losses and metrics whose values differ are
+    noted."""
+    config = target.config
     settings, version = _compiled_with(checkpoint, architecture)
-    by_key = output_keys.layers_by_key(rewritten.config)
+    by_key = output_keys.layers_by_key(config)
     outputs = [(key, key) for key in by_key] or _outputs(architecture, target)
-    compiled = compile_config(settings, version, outputs, journal, list(by_key.values()), architecture.config)
-    if compiled:
-        output_keys.note_single(settings, [] if by_key else [name for name, _ in outputs], journal)
-        compiled = output_keys.fit_nested(rewritten.config, compiled, journal)
-        output_keys.note_names(rewritten.config, journal)
-        crossentropies.note_differences(rewritten.config, compiled, version, journal)
-        regularizers.note_frozen(rewritten.config, journal)
-        regularizers.note_outputs(rewritten.config, origin.of_many_backends, journal)
-        batch_statistics.note(rewritten.config, origin, journal)
-        if rewritten.other_loss and compiled["loss"]:
-            journal.lose(COMPILE, rewritten.other_loss)
-        rewritten.config |= {"compile_config": compiled}  # in place: `target` was read from this very config
+    new = compile_config(settings, version, outputs, journal, list(by_key.values()), architecture.config)
+    if not new:
+        return target
+    output_keys.note_single(settings, [] if by_key else [name for name, _ in outputs], journal)
+    new = output_keys.fit_nested(config, new, journal)
+    output_keys.note_names(config, journal)
+    crossentropies.note_differences(config, new, version, journal)
+    regularizers.note_frozen(config, journal)
+    regularizers.note_outputs(config, origin.of_many_backends, journal)
+    batch_statistics.note(config, origin, journal)
+    if rewritten.other_loss and new["loss"]:
+        journal.lose(COMPILE, rewritten.other_loss)
+    return replace(target, config={**config, "compile_config": new})
 
 
 def _compiled_with(checkpoint: Checkpoint, architecture: Architecture) -> tuple[Any, str | None]:

@@ -24,7 +24,8 @@ EDITS = (STRIP,)
 
 def single_architecture(architecture: Architecture, journal: Journal) -> Architecture:
     """The architecture of the one model within that of a parallel model; other architectures unchanged."""
-    single = with_config(architecture, single_model(architecture.config))
+    entry = single_model(architecture.config)
+    single = None if entry is None else with_config(architecture, entry)
     if single is None:
         return architecture
     journal.edit(STRIP, architecture.name, f"the model {single.name}")

@@ -33,6 +33,7 @@ from ckpttool.conversion.weights.transforms import Arrangement
 from ckpttool.errors import ConversionError
 from ckpttool.formats.assets import read_assets
 from ckpttool.formats.write.archive import Model
+from ckpttool.formats.write.legacy import KERAS_VERSION
 from ckpttool.formats.write.path_layout import Content
 from ckpttool.model import Architecture, architecture_of, read_architecture
 from ckpttool.model.architecture_parts import part_in
@@ -92,7 +93,7 @@ def prepare_live(checkpoint: Checkpoint, live: Architecture, form: str, options:
     layers = layers_of(part, placed)
     payload = Payload(Model(config, metadata(checkpoint.producer), content, assets), layers)
     written = in_layers(layers) if form == LEGACY else content.weights
-    return Prepared(payload, tuple(placed), live.name, "", (), written, live, read_architecture(config))
+    return Prepared(payload, tuple(placed), live.name, "", (), written, live, read_architecture(config, KERAS_VERSION))
 
 
 def _without_optimizer(part: Part) -> Part:
