@@ -5,19 +5,26 @@ training with Dropout that is resumed without them repeats its masks. Metrics ma
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
-from keras.src.random.seed_generator import global_seed_generator
+from keras.src.backend.common.global_state import get_global_attribute
+from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR, global_seed_generator
 
 _MAX_METRICS = 10_000  # numbers; with more, metrics of a resumed epoch cover only the batches after the interruption
 
 
 def seeds_of(model: Any) -> tuple[tuple[int, ...], ...]:
-    """The states of the random generators of a model; first comes that of the global generator of Keras."""
-    return tuple(tuple(map(int, _flat(generator))) for generator in _generators(model))
+    """The states of the random generators of a model; first comes that of the global generator of Keras.
+
+    That one is empty where nothing has drawn from it yet: Keras makes it then, with a seed from Python's generator, from
+    which the user's data may draw, too.
+    """
+    known = get_global_attribute(GLOBAL_SEED_GENERATOR)
+    states = (_flat(known.state) if known is not None else (), *map(_flat, _own_generators(model)))
+    return tuple(tuple(map(int, state)) for state in states)
 
 
 def metrics_of(model: Any) -> tuple[tuple[float, ...], ...]:
@@ -30,7 +37,8 @@ def metrics_of(model: Any) -> tuple[tuple[float, ...], ...]:
 
 def restore_seeds(model: Any, states: Sequence[Sequence[int]]) -> None:
     """Restore the states of the generators of a model; warn where they are not those of this model."""
-    if not _assign(list(_generators(model)), states):
+    of_keras = [global_seed_generator().state] if states[0] else []
+    if not _assign([*of_keras, *_own_generators(model)], states if of_keras else states[1:]):
         warnings.warn(
             "The stored states of random numbers do not fit this model's generators, which begin anew.", stacklevel=2
         )
@@ -81,7 +89,7 @@ def _flat(variable: Any) -> np.ndarray:
     return array
 
 
-def _generators(model: Any) -> Iterator[Any]:
-    """The state variables of the generators, each once."""
+def _own_generators(model: Any) -> list[Any]:
+    """The state variables of the generators of the layers, each once."""
     own = {id(generator): generator for layer in model._flatten_layers() for generator in layer._seed_generators}
-    yield from (generator.state for generator in (global_seed_generator(), *own.values()))
+    return [generator.state for generator in own.values()]

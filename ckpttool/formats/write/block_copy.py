@@ -36,17 +36,18 @@ def copy_with_crc(blocks: Iterable[Block], file: BinaryIO, on_progress: Progress
 
 
 class _CrcBeside:
-    """A thread that computes the CRC of what is added. It has copies, in a few buffers that are used again: blocks are
-    no longer valid when the next one is read, and to wait for each costs more than to copy it."""
+    """A thread that computes the CRC of what is added. It has copies, in a few buffers that are used again, and are no
+    larger than what came: blocks are no longer valid when the next one is read, and to wait for each costs more than to
+    copy it."""
 
     def __init__(self) -> None:
         self.crc = 0
-        self._free, self._filled = SimpleQueue[memoryview](), SimpleQueue[tuple[memoryview, int] | None]()
+        self._free, self._filled = SimpleQueue[bytearray](), SimpleQueue[tuple[bytearray, int] | None]()
         self._thread = threading.Thread(target=self._run)
 
     def __enter__(self) -> "_CrcBeside":
         for _ in range(_BUFFERS):
-            self._free.put(memoryview(bytearray(_BUFFER_BYTES)))
+            self._free.put(bytearray())
         self._thread.start()
         return self
 
@@ -59,11 +60,14 @@ class _CrcBeside:
         for start in range(0, len(block), _BUFFER_BYTES):
             part = block[start : start + _BUFFER_BYTES]
             buffer = self._free.get()
-            buffer[: len(part)] = part
+            if len(buffer) < len(part):
+                buffer = bytearray(part)
+            else:
+                buffer[: len(part)] = part
             self._filled.put((buffer, len(part)))
 
     def _run(self) -> None:
         while (filled := self._filled.get()) is not None:
             buffer, size = filled
-            self.crc = zlib.crc32(buffer[:size], self.crc)
+            self.crc = zlib.crc32(memoryview(buffer)[:size], self.crc)
             self._free.put(buffer)
