@@ -40,7 +40,8 @@ def filled(path: Path) -> float:
 def test_keras_loads_what_was_saved(suffix: str, weights_only: bool, background: bool, tmp_path: Path) -> None:
     """Every format, with all that it holds: a loaded model predicts the same, and trains on in the same way."""
     trained, path = model(), tmp_path / f"m{suffix}"
-    fit(trained, ModelCheckpoint(path, save_weights_only=weights_only, background=background))
+    callback = ModelCheckpoint(path, save_weights_only=weights_only, background=background)
+    fit(trained, callback, epochs=2, batch_size=16)
     other = model(seed=2)
     if weights_only:
         load_latest(other, tmp_path)
@@ -126,8 +127,8 @@ def test_every_so_many_batches(save_freq: int, steps: int, tmp_path: Path) -> No
     theirs.mkdir()
     for kind, place in ((ModelCheckpoint, ours), (keras.callbacks.ModelCheckpoint, theirs)):
         callback = kind(place / "{epoch}-{batch}.weights.h5", save_weights_only=True, save_freq=save_freq)
-        fit(model(steps_per_execution=steps), callback)
-    assert names(ours) == names(theirs)
+        fit(model(steps_per_execution=steps), callback, epochs=1 if save_freq == 1 else 3)
+    assert names(ours) == names(theirs) != []
     for name in names(ours):
         assert not ckpttool.diff(ours / name, theirs / name, Scope(optimizer=True)).differences
 

@@ -4,6 +4,7 @@ import contextlib
 import math
 import random
 import warnings
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from tests.speeds import is_full
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-EPOCHS, BATCHES = 6, 4
+EPOCHS, BATCHES = 6 if is_full() else 4, 4
 
 
 class Killed(BaseException):
@@ -88,16 +89,11 @@ def assert_same(first: Any, other: Any) -> None:
         assert np.array_equal(a, b, equal_nan=True)
 
 
-@pytest.fixture(scope="module")
-def straight() -> dict[bool, tuple[Any, Any]]:
-    """Trainings that nobody interrupts or saves, by whether they get the best weights back at the end, with their
-    history."""
-    runs = {}
-    for restore in (False, True):
-        trained = model()
-        with quiet():
-            runs[restore] = trained, fit(trained, *others(restore), epochs=EPOCHS)
-    return runs
+@cache
+def straight(restore: bool) -> tuple[Any, Any]:
+    """A training that nobody interrupts or saves, which may get the best weights back at its end, and its history."""
+    trained = model()
+    return trained, fit(trained, *others(restore), epochs=EPOCHS)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +109,7 @@ def straight() -> dict[bool, tuple[Any, Any]]:
 )
 @pytest.mark.parametrize("seed", [1, 2] if is_full() else [2])
 def test_it_ends_as_if_nothing_had_happened(
-    name: str, restore: bool, options: dict[str, Any], seed: int, straight: Any, tmp_path: Path
+    name: str, restore: bool, options: dict[str, Any], seed: int, tmp_path: Path
 ) -> None:
     """Killed once or twice at random points, in every format: the weights, the optimizer and the history are equal."""
     rng = random.Random(f"{name}{options}{seed}")
@@ -123,7 +119,7 @@ def test_it_ends_as_if_nothing_had_happened(
         return ModelCheckpoint(tmp_path / name, resume=True, **options)
 
     trained, history = interrupted(make, points, restore)
-    expected, whole = straight[restore]
+    expected, whole = straight(restore)
     assert history.epoch == whole.epoch
     assert history.history == whole.history, points
     assert_same(trained, expected)
@@ -207,7 +203,7 @@ def test_another_run_does_not_touch_the_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize("harm", ["cut", "changed", "gone", "link"])
 def test_a_damaged_file(harm: str, tmp_path: Path) -> None:
     """The one before it is loaded instead, which is said."""
-    fit(model(), ModelCheckpoint(tmp_path / "{epoch}.keras", keep_last=2), epochs=3)
+    fit(model(), ModelCheckpoint(tmp_path / "{epoch}.keras", keep_last=2), epochs=3, batch_size=16)
     newest = tmp_path / "3.keras"
     if harm == "cut":
         newest.write_bytes(newest.read_bytes()[:-100])
@@ -228,7 +224,7 @@ def test_a_damaged_file(harm: str, tmp_path: Path) -> None:
     assert entry.file == "2.keras"
     trained = model()
     with pytest.warns(UserWarning, match=r"3\.keras: .*The checkpoint before it"):
-        history = fit(trained, ModelCheckpoint(tmp_path / "{epoch}.keras", resume=True), epochs=4)
+        history = fit(trained, ModelCheckpoint(tmp_path / "{epoch}.keras", resume=True), epochs=4, batch_size=16)
     assert history.epoch == [0, 1, 2, 3]
 
 

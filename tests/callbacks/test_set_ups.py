@@ -162,8 +162,8 @@ SET_UPS: dict[str, SetUp] = {
         lambda d: [stopping(), last(d, monitor="val_loss", save_best_only=True)],
         8,
     ),
-    "after the last batch of an epoch": (sequential, lambda d: [last(d, save_freq=1)], BATCHES),
-    "after the last batch of a later epoch": (sequential, lambda d: [last(d, save_freq=1)], 2 * BATCHES),
+    "after the last batch of an epoch": (sequential, lambda d: [last(d, save_freq=BATCHES)], BATCHES),
+    "after the last batch of a later epoch": (sequential, lambda d: [last(d, save_freq=BATCHES)], 2 * BATCHES),
     "two optimizers": (rivals, lambda d: [last(d)], 8),
     "two optimizers, and the best weights": (
         rivals,

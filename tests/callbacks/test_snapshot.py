@@ -31,7 +31,7 @@ def _content(path: Path) -> dict[str, Any]:
 def test_the_legacy_format_is_that_of_keras(compiled: bool, tmp_path: Path) -> None:
     """Every group, attribute and dataset is what Keras writes, of nested models and long lists of names too."""
     inner = keras.Sequential([keras.Input((4,)), keras.layers.BatchNormalization(), keras.layers.Dense(2)], name="in")
-    many = [keras.layers.Dense(1, name=f"{'x' * 900}{number}") for number in range(80, 0, -1)]
+    many = [keras.layers.Dense(1, name=f"{'x' * 3000}{number}") for number in range(24, 0, -1)]
     trained = keras.Sequential([keras.Input((4,)), inner, *many])
     trained.layers[1].trainable = False
     if compiled:
