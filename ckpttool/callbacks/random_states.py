@@ -19,8 +19,8 @@ _MAX_METRICS = 10_000  # numbers; with more, metrics of a resumed epoch cover on
 def seeds_of(model: Any) -> tuple[tuple[int, ...], ...]:
     """The states of the random generators of a model; first comes that of the global generator of Keras.
 
-    That one is empty where nothing has drawn from it yet: Keras makes it then, with a seed from Python's generator, from
-    which the user's data may draw, too.
+    That one is empty where nothing has drawn from it yet: Keras makes it then, with a seed from Python's generator,
+    from which the user's data may draw, too.
     """
     known = get_global_attribute(GLOBAL_SEED_GENERATOR)
     states = (_flat(known.state) if known is not None else (), *map(_flat, _own_generators(model)))
