@@ -2,8 +2,11 @@
 
 import json
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from tests.speeds import is_full, one_of_each
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 INDEX: dict[str, dict[str, Any]] = json.loads((FIXTURES / "INDEX.json").read_text())["files"]
@@ -17,6 +20,17 @@ def live(name: str) -> dict[str, Any]:
     """What the live model said whose weights the fixture `name` holds."""
     found: dict[str, Any] = TRUTH["models"][TRUTH["files"][name]]
     return found
+
+
+def of_each_kind(names: Iterable[str]) -> list[str]:
+    """Fixtures for what holds of any file: in a quick run each folder, suffix and model once, else all."""
+    names = list(names)
+    return names if is_full() else one_of_each(names, _kinds)
+
+
+def _kinds(name: str) -> list[tuple[str, ...]]:
+    path = Path(name)
+    return [(path.parts[0], *path.suffixes), (path.name.partition(".")[0],)]
 
 
 def members(name: str) -> dict[str, bytes]:

@@ -6,7 +6,7 @@ import pytest
 import ckpttool
 from ckpttool.errors import WeightNotFoundError
 from tests.loops import for_each
-from tests.samples import FIXTURES, INDEX
+from tests.samples import FIXTURES, INDEX, of_each_kind
 
 NESTED = FIXTURES / "keras3/nested.keras"
 CHECKPOINTS = [
@@ -53,7 +53,7 @@ def test_names_of_weights_alone() -> None:
         assert "verdict" in checkpoint.layers
 
 
-@for_each(CHECKPOINTS)
+@for_each(of_each_kind(CHECKPOINTS))
 def test_values_show_themselves_in_a_line(name: str) -> None:
     """No public value of any fixture fills a screen."""
     path = FIXTURES / name

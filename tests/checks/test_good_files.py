@@ -37,7 +37,7 @@ def checkpoints(root: Path) -> list[str]:
 def test_fixtures(folder: str) -> None:
     """Integrity and numbers find nothing in the good fixtures that is worth a look, but for what is listed."""
     names = [name for name in checkpoints(FIXTURES) if name.startswith(f"{folder}/")]
-    alarms_by_name = {name: alarms(report_on(str(FIXTURES / name)), "IN") for name in names}
+    alarms_by_name = {name: alarms(report_on(str(FIXTURES / name), "I", "N"), "IN") for name in names}
     expected = {name: codes for name, codes in ALARMS_IN_FIXTURES.items() if name in names}
     assert {name: codes for name, codes in alarms_by_name.items() if codes} == expected
 
@@ -58,7 +58,7 @@ def test_directories(name: str) -> None:
 def test_corpus() -> None:
     """Nor in the real checkpoints, but for what is listed."""
     names = [name for name in checkpoints(CORPUS / "files") if "companion" not in name and "/" not in name]
-    alarms_by_name = {name: alarms(report_on(str(CORPUS / "files" / name)), "IN") for name in names}
+    alarms_by_name = {name: alarms(report_on(str(CORPUS / "files" / name), "I", "N"), "IN") for name in names}
     assert {name: codes for name, codes in alarms_by_name.items() if codes} == ALARMS_IN_CORPUS
 
 

@@ -5,8 +5,8 @@ import signal
 import time
 from collections.abc import Callable
 
+from ckpttool.checks import worker
 from ckpttool.checks.result import FileReport
-from ckpttool.checks.worker import serve
 
 
 def work(path: str, progress: Callable[[int], None]) -> FileReport:
@@ -18,12 +18,13 @@ def work(path: str, progress: Callable[[int], None]) -> FileReport:
     if path.startswith("kill"):
         os.kill(os.getpid(), signal.SIGKILL)
     if path.startswith("hang"):
-        time.sleep(600)
+        time.sleep(60)
     for _ in range(10 if path.startswith("slow") else 0):
-        time.sleep(0.3)
+        time.sleep(0.03)
         progress(100)
     return FileReport(path, "", os.getpid())
 
 
 if __name__ == "__main__":
-    serve(work)
+    worker._INTERVAL = -1.0  # seconds: all progress is told
+    worker.serve(work)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.loops import for_each
-from tests.samples import FIXTURES, TRUE_FILES
+from tests.samples import FIXTURES, TRUE_FILES, of_each_kind
 
 
-@for_each([name for name in TRUE_FILES if "npz" not in name])
+@for_each(of_each_kind(name for name in TRUE_FILES if "npz" not in name))
 def test_one_line_a_weight(name: str, run: Callable[..., Any]) -> None:
     """Every weight of the model has its line, in order of names, with shape and checksum."""
     outcome = run("textconv", FIXTURES / name)

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from ckpttool.alignment.architectures import load_architecture
 from ckpttool.errors import CheckpointError, ConfigError
 from ckpttool.inspection.graph import ModelGraph, graph_of
 from ckpttool.inspection.graph_selection import folded, matching
-from ckpttool.model.config import read_architecture
+from ckpttool.model.config import Architecture, read_architecture
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.layers.table import FAMILIES
 from tests.samples import FIXTURES, TRUE_FILES, live
@@ -21,8 +22,13 @@ KERAS_MODELS = ("Functional", "Model", "Sequential")
 MERGED = {"Merge"}  # a Sequential model of Keras 1 with branches, which is a graph in its meaning
 
 
-def architectures() -> Iterator[Any]:
-    """Each fixture that has an architecture."""
+@cache
+def architectures() -> list[tuple[str, Architecture]]:
+    """Each fixture that has an architecture, by its name."""
+    return list(_architectures())
+
+
+def _architectures() -> Iterator[tuple[str, Architecture]]:
     for path in sorted(FIXTURES.rglob("*")):
         if path.suffix in (".keras", ".h5", ".json", ".yaml", ".pb") and "broken" not in path.parts:
             try:

@@ -29,7 +29,7 @@ from tests.render.contract import (
     hostile_summaries,
     unsafe,
 )
-from tests.samples import FIXTURES, TRUE_FILES
+from tests.samples import FIXTURES, TRUE_FILES, of_each_kind
 
 SOUND = [name for name in TRUE_FILES if "npz" not in name]
 
@@ -94,7 +94,7 @@ def test_json_is_ascii_and_whole(style: Style) -> None:
     assert [refusal["detail"] for refusal in result["refusals"]] == HOSTILE
 
 
-@for_each(SOUND)
+@for_each(of_each_kind(SOUND))
 def test_json_of_every_fixture(name: str) -> None:
     """JSON of each fixture is valid, holds what the checkpoint holds, and has no NaN in it."""
     listing = sound_listing(name)
@@ -136,7 +136,7 @@ def test_csv_parses_back(style: Style) -> None:
     assert any(cell.startswith("'=cmd") for record in records for cell in record)
 
 
-@for_each(SOUND)
+@for_each(of_each_kind(SOUND))
 def test_csv_of_every_fixture(name: str) -> None:
     """CSV of each fixture has the numbers bare, and negative ones are no text."""
     listing = sound_listing(name)
