@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from tests.speeds import is_full
+
 _STEPS = "Keras runs one step an execution on PyTorch"
 _TWO = "a train_step of TensorFlow"
 NOT_HERE = {
@@ -18,6 +20,13 @@ NOT_HERE = {
         ("two optimizers", "two optimizers, and the best weights", "two optimizers, within an epoch"), _TWO
     ),
 }
+
+
+@pytest.fixture(autouse=True)
+def _no_wait_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a quick run nothing waits until it is on the disk; no test turns the power off."""
+    if not is_full():
+        monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -278,7 +278,7 @@ FOREIGN = {
 
 def unsafe() -> list[tuple[str, tuple[str, Any]]]:
     """The unsafe things by name, each with its code; in a quick run one of each code."""
-    return list(UNSAFE.items()) if is_full() else one_of_each(UNSAFE.items(), lambda thing: [thing[1][0]])
+    return list(UNSAFE.items()) if is_full() else one_of_each(UNSAFE.items(), lambda item: [item[1][0]])
 
 
 @pytest.mark.parametrize("name", UNSAFE)

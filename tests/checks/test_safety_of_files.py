@@ -432,10 +432,11 @@ def test_layers_without_end(tmp_path: Path) -> None:
     assert len(missing.where) < 300
 
 
-@pytest.mark.parametrize("size", [1 << 20, 32 << 20])
+@pytest.mark.parametrize("size", [1 << 18, 4 << 20])
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_methods_that_are_not_read(method: int, size: int, tmp_path: Path) -> None:
-    """They make a bomb where the member declares many times what is stored."""
+def test_methods_that_are_not_read(method: int, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They make a bomb where the member declares much, and many times what is stored."""
+    monkeypatch.setattr("ckpttool.formats.archive.MAX_UNREAD", 1 << 20)  # compressing more takes long
     path = tmp_path / "m.keras"
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in PLAIN.items():
