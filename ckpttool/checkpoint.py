@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ckpttool.object_graph import ObjectGraph
     from ckpttool.saved_model import SavedModel
 
-OF_TENSORFLOW = frozenset({"tensorflow-checkpoint", "saved-model"})
+TENSORFLOW_KINDS = frozenset({"tensorflow-checkpoint", "saved-model"})
 """The kinds of checkpoints whose weights TensorFlow stores."""
 
 BLOCK_BYTES = 1 << 20  # a block and what is computed from it stay within the caches
@@ -67,8 +67,8 @@ class Texts(Protocol):
         """The texts in C order."""
 
 
-class Refused(NamedTuple):
-    """Values that are never read; asking for them raises why."""
+class UnreadableValues(NamedTuple):
+    """Values that cannot be read: every attempt raises the reason."""
 
     reason: CheckpointError
 
@@ -76,12 +76,12 @@ class Refused(NamedTuple):
         """Raise the reason."""
         raise copy(self.reason)  # an error raised twice would grow a traceback of both
 
-    def part(self, start: int, stop: int) -> Refused:
+    def part(self, start: int, stop: int) -> UnreadableValues:
         """Raise the reason, before many parts are made of what is not there."""
         raise copy(self.reason)
 
     def stored_nbytes(self) -> None:
-        """None: it cannot be told."""
+        """None: the number of bytes is not known."""
 
 
 class Refusal(NamedTuple):
@@ -135,9 +135,9 @@ class Weight(Displayed):
 
     @property
     def stored_nbytes(self) -> int | None:
-        """The number of bytes that the values take in the file, where they may be compressed; None where it cannot be
-        told."""
-        count = getattr(self.values, "stored_nbytes", None)  # of values that may lie there as other bytes
+        """The number of bytes that the values take in the file, where they may be compressed; None where that is not
+        known."""
+        count = getattr(self.values, "stored_nbytes", None)  # which only values that may be compressed have
         return self.nbytes if count is None else count()
 
     @property
@@ -278,12 +278,12 @@ class Checkpoint(Displayed, Mapping[str, Weight]):
     def __enter__(self) -> Checkpoint:
         return self
 
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def __repr__(self) -> str:
         params = sum(weight.size for weight in self.section(Section.MODEL))
         return f"<{type(self).__name__} {self.path.name!r} {self.kind}: {len(self):,} weights, {params:,} parameters>"
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the file; the list of weights stays, but their values can no longer be read."""
@@ -297,7 +297,7 @@ class Checkpoint(Displayed, Mapping[str, Weight]):
     @property
     def sections_inferred(self) -> bool:
         """Whether the sections are concluded from the names of the weights: TensorFlow 1 stored nothing else."""
-        return self.kind in OF_TENSORFLOW and self.object_graph is None and bool(self.weights)
+        return self.kind in TENSORFLOW_KINDS and self.object_graph is None and bool(self.weights)
 
     def require_one_view(self) -> None:
         """Raise UnsafeFileError where readers may see different contents in the file: no statement about it would be
@@ -331,8 +331,8 @@ __all__ = [
     "FileAccessError",
     "Producer",
     "Refusal",
-    "Refused",
     "Section",
+    "UnreadableValues",
     "Values",
     "Weight",
 ]

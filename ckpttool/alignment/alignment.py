@@ -10,7 +10,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from ckpttool.alignment.legacy_order import order_of
-from ckpttool.checkpoint import OF_TENSORFLOW, Checkpoint, Section, Weight
+from ckpttool.checkpoint import TENSORFLOW_KINDS, Checkpoint, Section, Weight
 from ckpttool.formats.weight_paths import as_keras_3, public, split
 from ckpttool.io import scalars
 from ckpttool.model import Architecture
@@ -84,7 +84,7 @@ def _align(checkpoint: Checkpoint, architecture: Architecture) -> Alignment:
     part = part_in(architecture)
     places = tuple(places_of(part))
     weights = checkpoint.section(Section.MODEL)
-    if checkpoint.kind in OF_TENSORFLOW:
+    if checkpoint.kind in TENSORFLOW_KINDS:
         return _tracked_alignment(part, places, checkpoint)
     if not checkpoint.kind.startswith(("legacy", "keras0")):
         moved = moved_layers(architecture, part)

@@ -16,7 +16,7 @@ from ckpttool.model.slots import Part
 
 FILE = "vocabulary.txt"
 INNER = "_lookup_layer"  # the StringLookup of a TextVectorization, which has a copy of its vocabulary
-WHOLE = frozenset({"keras-zip", "keras-dir", "legacy-model"})
+WHOLE_MODEL_KINDS = frozenset({"keras-zip", "keras-dir", "legacy-model"})
 """The kinds of checkpoints that Keras loads as models, with their vocabularies."""
 
 
@@ -57,7 +57,7 @@ def lookups_in_checkpoint(checkpoint: Checkpoint, model: Part) -> tuple[Lookup, 
     return tuple(lookups_of(model, map(keras3_path, asset_sizes(checkpoint))))
 
 
-def counted(checkpoint: Checkpoint, lookups: Iterable[Lookup]) -> Iterator[tuple[Lookup, int | None]]:
+def with_entry_counts(checkpoint: Checkpoint, lookups: Iterable[Lookup]) -> Iterator[tuple[Lookup, int | None]]:
     """The lookups, each with the number of its entries; None where they are not stored.
 
     The number of entries in an asset includes the special tokens. Raises CheckpointError where assets cannot be read.

@@ -33,7 +33,7 @@ ON_ERROR = ("raise", "warn")
 
 
 class ModelCheckpoint(Resumable):
-    """Saves a Keras model while it is trained, so that no moment of being killed costs the last good file.
+    """Saves a Keras model while it is trained. A run that is killed, at whatever moment, keeps its last good file.
 
     The arguments of `keras.callbacks.ModelCheckpoint` come first, in its order and with its meaning. These behave
     differently: NaN is never the best value; where the monitored value is missing, a best file is not replaced;
@@ -48,23 +48,23 @@ class ModelCheckpoint(Resumable):
         mode: as in Keras.
         save_freq: as in Keras; None saves on the occasions below only.
         initial_value_threshold: as in Keras.
-        every_n_epochs: save after every so many epochs.
-        every_minutes: save as soon as a batch ends so many minutes after the last save.
+        every_n_epochs: the number of epochs from one save to the next.
+        every_minutes: the number of minutes from one save to the next; the save waits for the end of the batch.
         save_at_end: save when training ends, unless the last step is saved already.
         save_on_exception: save when `fit` fails, unless the last step is saved already.
         save_on_signal: save on SIGTERM and SIGINT, at the end of the batch, and only then let them end the process; or
             a list of signals, such as [signal.SIGUSR1].
-        deadline: seconds after which such a signal acts where no batch has ended.
+        deadline: seconds after which such a signal acts even if the batch has not ended.
         overhead: the share of the time that saving may take at most, such as 0.03.
-        keep_last: keep the newest files of the series, so many.
-        keep_best: keep the best files of the series, so many.
-        keep_every: keep the file of every so many epochs, or batches where `save_freq` is a number of them.
+        keep_last: the number of newest files of the series to keep.
+        keep_best: the number of best files of the series to keep.
+        keep_every: keep each file whose epoch is a multiple of this number (whose step, where `save_freq` is a number).
         verify: read every file back and compare it before it takes its place, and refuse weights that are NaN or Inf.
         background: write in a thread; training waits only until the values are copied.
         on_error: "raise" or "warn" where a file cannot be written.
         resume: continue from the newest undamaged file in the directory.
         run: a name for this training, such as that of a fold; only files saved under this name are resumed from.
-        min_delta: how much better than the best value one has to be with `save_best_only`, as for EarlyStopping.
+        min_delta: the least improvement on the best value that counts with `save_best_only`, as for EarlyStopping.
         link: the name of a symbolic link beside the files, which leads to the newest of the series, such as
             "latest.keras".
         notes: texts and numbers of your own for the entries in `checkpoints.json`.
@@ -115,7 +115,7 @@ class ModelCheckpoint(Resumable):
         self._schedule = Schedule(save_freq, every_n_epochs, every_minutes, overhead)
         self._retention = Retention(keep_last, keep_best, keep_every)
         self._buffers = Buffers() if background else None
-        self._worker: Worker[Saved] = Worker(background, self._after_save, self._after_failure)
+        self._worker: Worker[Saved] = Worker(background, self._after_save, self._after_failed_save)
         self._check_arguments()
         self._claim = Claim(self._names.directory, self._names.series)
         signals = signals_of(save_on_signal)
@@ -142,7 +142,7 @@ class ModelCheckpoint(Resumable):
         self._listed, self._epoch_logs = None, {}
         self._best_before: float | None = self.best
         self._failure: BaseException | None = None
-        self._watch = Watch(self._fit_failed)
+        self._watch = Watch(self._after_failed_fit)
 
     # The methods that Keras calls.
 
@@ -182,12 +182,12 @@ class ModelCheckpoint(Resumable):
             try:
                 self._check_names(logs or {})
             except (KeyError, ValueError):
-                self._leave()
+                self._end_training()
                 raise
-        if self._schedule.after_batches(steps):
-            self._save_in_turn(logs or {})
-        elif self._schedule.by_the_clock():
-            self._save_out_of_turn("time", logs or {})
+        if self._schedule.count_batches(steps):
+            self._save_on_schedule(logs or {})
+        elif self._schedule.is_due_by_time():
+            self._save_off_schedule("time", logs or {})
         self._serve_signal(logs or {})
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -197,9 +197,9 @@ class ModelCheckpoint(Resumable):
         self._stop_skipping()
         self._worker.poll()
         if self._schedule.after_epoch(epoch + 1) or self._waits_for_epoch:
-            self._save_in_turn(logs or {})
-        elif self._schedule.by_the_clock():
-            self._save_out_of_turn("time", logs or {})
+            self._save_on_schedule(logs or {})
+        elif self._schedule.is_due_by_time():
+            self._save_off_schedule("time", logs or {})
         if self.resume and self._saved_epoch != epoch + 1 in other_callbacks.best_epochs(self._others()):
             self._save(self._names.best, self._names.best, "best", logs or {}, Retention(), self.best)
         self._serve_signal(logs or {})
@@ -214,16 +214,16 @@ class ModelCheckpoint(Resumable):
             if self._restore_others():  # no epoch was left to train
                 other_callbacks.end(self._others())
             if self.save_at_end:
-                self._save_out_of_turn("end", logs or {})
+                self._save_off_schedule("end", logs or {})
             self._worker.close()
         finally:
-            self._leave()
+            self._end_training()
 
     # When to save, and what.
 
-    def _save_in_turn(self, logs: Mapping[str, Any]) -> None:
+    def _save_on_schedule(self, logs: Mapping[str, Any]) -> None:
         """Save a file of the series, unless `save_best_only` is set and it is not the best."""
-        before = self.best
+        best_before = self.best  # `_is_wanted` replaces it
         missing = self._names.logs - set(logs)
         if missing and all(name.startswith("val_") for name in missing):
             return  # an epoch without validation
@@ -232,16 +232,16 @@ class ModelCheckpoint(Resumable):
         if not self._is_wanted(self._names.directory / filepath, logs):
             return
         reason = "epoch" if self._epoch_is_over else "batch"
-        self._save(filepath, self._names.series, reason, logs, self._retention, before)
+        self._save(filepath, self._names.series, reason, logs, self._retention, best_before)
 
-    def _save_out_of_turn(self, reason: str, logs: Mapping[str, Any]) -> None:
-        """Save outside the schedule, unless the last step is saved already: under a name of its own, except where the
-        template has one for any moment."""
+    def _save_off_schedule(self, reason: str, logs: Mapping[str, Any]) -> None:
+        """Save outside the schedule, unless the last step is saved already. The file gets a name of its own, except
+        where the template has a name for any moment."""
         if self._saved_step == self._step or not (self._step or self._batch):
             return
         names, available = self._names, {"epoch", *logs, *(() if self._epoch_is_over else ("batch",))}
-        names_any_moment = self.save_freq is None or "batch" in names.fields
-        if names_any_moment and not self.save_best_only and names.fields <= available:
+        is_for_any_moment = self.save_freq is None or "batch" in names.fields
+        if is_for_any_moment and not self.save_best_only and names.fields <= available:
             batch = None if self._epoch_is_over else self._batch - 1
             self._save(names.name(self._epoch, batch, logs), names.series, reason, logs, self._retention, self.best)
         else:
@@ -253,7 +253,7 @@ class ModelCheckpoint(Resumable):
         if wanted:
             text = f"{text}, saving model to {path}" if text else f"saving model to {path}"
         if text:
-            self._say(text)
+            self._print_if_verbose(text)
         return wanted
 
     def _check_names(self, logs: Mapping[str, Any]) -> None:
@@ -268,19 +268,20 @@ class ModelCheckpoint(Resumable):
     # Saving.
 
     def _save(
-        self, name: str, series: str, reason: str, logs: Mapping[str, Any], retention: Retention, before: float | None
+        self, name: str, series: str, reason: str, logs: Mapping[str, Any], retention: Retention, best: float | None
     ) -> None:
+        """Save a file. `best` is the best value before it, which counts again if the save fails."""
         begun = time.monotonic()
         self._worker.wait()  # so that the error of the save before is raised first, and its buffers are free
         directory, model = self._names.directory, self.model
-        name = self._names.numbered(name, self._taken(name, retention))
-        self._best_before, self._saved_step = before, self._step
+        name = self._names.numbered(name, self._protected_names(name, retention))
+        self._best_before, self._saved_step = best, self._step
         self._saved_epoch = self._epoch + 1 if self._epoch_is_over else self._saved_epoch
         entry = self._entry(name, series, reason, logs)
         try:
             source = source_of(model, self._names.container, self.verify, self._buffers)
         except (OSError, CheckpointError) as error:
-            self._after_failure(error)
+            self._after_failed_save(error)
             return
         if self._checks_loadability:  # only once: whether Keras loads this model does not change
             self._checks_loadability, source = False, with_loadability_check(source, directory / name)
@@ -292,7 +293,7 @@ class ModelCheckpoint(Resumable):
         finally:
             self._schedule.saved(time.monotonic() - begun)
 
-    def _taken(self, name: str, retention: Retention) -> Collection[str]:
+    def _protected_names(self, name: str, retention: Retention) -> Collection[str]:
         """The names of files that must not be replaced: links, retained files of this run, with `resume` unlisted ones.
         Empty where there is no file of this name."""
         directory = self._names.directory
@@ -342,13 +343,13 @@ class ModelCheckpoint(Resumable):
     def _after_save(self, entry: Saved) -> None:
         self._has_saved = True
         path = self._names.directory / entry.file
-        self._say(f"finished saving model to {path}", entry.epoch)
+        self._print_if_verbose(f"finished saving model to {path}", entry.epoch)
         try:
             self.on_saved(path, entry)
         except Exception as error:  # code of the user's own, whose error must not end the training
             warnings.warn(f"on_saved failed for {path}: {type(error).__name__}: {error}", stacklevel=2)
 
-    def _after_failure(self, error: Exception) -> None:
+    def _after_failed_save(self, error: Exception) -> None:
         """Raise the error of a save, or warn. The model was not saved, so that it is not the best one either."""
         self.best, self._saved_step = self._best_before, None
         if isinstance(error, NotFiniteError):
@@ -362,19 +363,20 @@ class ModelCheckpoint(Resumable):
     # Interruptions.
 
     def _serve_signal(self, logs: Mapping[str, Any]) -> None:
+        """Save if a signal waits, and then let it act."""
         if self._signal_delayer is None or self._signal_delayer.pending is None:
             return
         self._signal_delayer.begin()
         try:
             self._worker.wait()
-            self._save_out_of_turn("signal", logs)
+            self._save_off_schedule("signal", logs)
             self._worker.wait()
         finally:
             self._signal_delayer.release()
         self._claim.take()  # the signal's own handler has let training continue
         self._signal_delayer.install()
 
-    def _fit_failed(self, failure: BaseException) -> None:
+    def _after_failed_fit(self, failure: BaseException) -> None:
         """Save the model after a failure of `fit`, once. An error of that save is a warning."""
         if self._failure is failure:
             return
@@ -382,14 +384,15 @@ class ModelCheckpoint(Resumable):
         try:
             self._worker.wait()
             if self.save_on_exception:
-                self._save_out_of_turn("exception", {})
+                self._save_off_schedule("exception", {})
             self._worker.close()
         except Exception as error:
             warnings.warn(f"The model could not be saved. {error}", stacklevel=2)
         finally:
-            self._leave()
+            self._end_training()
 
-    def _leave(self) -> None:
+    def _end_training(self) -> None:
+        """Undo what lasts for one training: the watch, the claim on the directory, the delay of signals, skipping."""
         self._watch.end()
         self._claim.release()
         if self._signal_delayer is not None:

@@ -1,8 +1,8 @@
 """Optimizers that are not built when a file is loaded: the model's own, and others among its attributes, as in a GAN.
 
 Keras saves the state of all of them, and loads it only into those that are built (`_load_state`,
-keras/src/saving/saving_lib.py, 3.15). A model of a class of one's own builds them in its first step of training, or
-never. If an optimizer was saved unbuilt, the file has as many variables as it has now, and these are loaded at once.
+keras/src/saving/saving_lib.py, 3.15). A model of the user's own class builds them in its first step of training, or
+never. Where an optimizer was saved unbuilt, the file has as many variables as it has now, and they are loaded at once.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ Values = Mapping[str, np.ndarray]
 
 @contextlib.contextmanager
 def deferred_loading(model: Any, path: Path) -> Iterator[None]:
-    """Within this context, a file is loaded: optimizers that are not built get their state as soon as they are built.
+    """A context in which to load a file: optimizers that are not built get their state as soon as they are built.
 
     The model's own optimizer is built at the end of the context, if it was built when the file was saved.
     """
@@ -43,7 +43,7 @@ def deferred_loading(model: Any, path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def without_loading(model: Any) -> Iterator[None]:
-    """Within this context, a file is loaded: optimizers stay as they are."""
+    """A context in which to load a file: optimizers stay as they are."""
     present = optimizers_of(model)
     for optimizer in present:
         optimizer.load_own_variables = lambda store: None
@@ -89,12 +89,14 @@ def _build_and_load(optimizer: Any, values: Values, variables: Any) -> None:
     del optimizer.build  # this function, which hides the method of the class
     optimizer.build(variables)
     shapes = {str(number): tuple(variable.shape) for number, variable in enumerate(optimizer.variables)}
-    if shapes != {key: value.shape for key, value in values.items()}:
+    saved_shapes = {key: value.shape for key, value in values.items()}
+    if shapes != saved_shapes:
+        differing = [key for key in {**saved_shapes, **shapes} if saved_shapes.get(key) != shapes.get(key)]
         raise CorruptFileError(
-            "an optimizer is built for other variables than those whose state was saved",
+            "the saved state of an optimizer does not fit the variables of the model",
             where=optimizer.name,
-            expected=f"{len(values):,} variables",
-            found=f"{len(shapes):,}",
+            expected=f"{len(shapes):,} variables; variable {differing[0]}: {shapes.get(differing[0], 'none')}",
+            found=f"{len(values):,}; {saved_shapes.get(differing[0], 'none')}",
         )
     with _init_scope():
         optimizer.load_own_variables(values)

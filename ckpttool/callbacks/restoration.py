@@ -46,50 +46,50 @@ class SavedSeries:
     run: str | None = None
 
     @property
-    def own(self) -> Manifest:
+    def manifest_of_run(self) -> Manifest:
         """The manifest with the entries of the run only."""
         return self.manifest if self.run is None else self.manifest.of_run(self.run)
 
 
-def newest(all_series: Sequence[SavedSeries], steps: int | None) -> ResumePoint | None:
+def newest_point(all_series: Sequence[SavedSeries], steps: int | None) -> ResumePoint | None:
     """The newest undamaged checkpoint of several series, None where nothing was saved.
 
     Where no manifest lists one, it is the newest file whose name fits; `steps` is the number of steps of an epoch, None
     where it is not known. Raises ValueError where there are such files, and training can be resumed from none of them.
     """
-    manifests = {(series.names.directory, series.run): series.own for series in all_series}
+    manifests = {(series.names.directory, series.run): series.manifest_of_run for series in all_series}
     points = [
-        ResumePoint(directory, entry, tuple(epoch for epoch in known.epochs if epoch.run == entry.run))
-        for (directory, _), known in manifests.items()
-        if (entry := next(intact(directory, known), None))
+        ResumePoint(directory, entry, tuple(epoch for epoch in manifest.epochs if epoch.run == entry.run))
+        for (directory, _), manifest in manifests.items()
+        if (entry := next(intact_entries(directory, manifest), None))
     ]
     if not points:
-        points = [each for series in all_series if (each := _unlisted_point(series.names, series.manifest, steps))]
+        points = [point for series in all_series if (point := _unlisted_point(series.names, series.manifest, steps))]
     return max(points, key=lambda point: (point.entry.date, point.entry.step), default=None)
 
 
-def _unlisted_point(names: Names, known: Manifest, steps: int | None) -> ResumePoint | None:
+def _unlisted_point(names: Names, manifest: Manifest, steps: int | None) -> ResumePoint | None:
     problem = ""
-    for each in unlisted_files.candidates(names, {entry.file for entry in known.saved}, steps):
-        path = printable(str(names.directory / each.file))
-        if each.entry is not None:
+    for file in unlisted_files.candidates(names, {entry.file for entry in manifest.saved}, steps):
+        path = printable(str(names.directory / file.file))
+        if file.entry is not None:
             warnings.warn(
-                f"{path} is in no manifest, so that only its epoch is known, {each.entry.epoch:,}: other callbacks and "
-                "random numbers begin anew.",
+                f"{path} is in no manifest: only its epoch is known, {file.entry.epoch:,}. Other callbacks and random "
+                "numbers begin anew.",
                 stacklevel=2,
             )
-            return ResumePoint(names.directory, each.entry)
-        problem = problem or f"{path}: {printable(each.problem)}"
+            return ResumePoint(names.directory, file.entry)
+        problem = problem or f"{path}: {printable(file.problem)}"
     if problem:
         raise ValueError(
-            f"resume=True: there are files with names of the series {names.series}, and training can be resumed from "
-            f"none of them. {problem}. Move them away, or save under another name."
+            f"resume=True: training cannot be resumed from any of the files named as {names.series}. {problem}. "
+            "Move these files away, or save under another name."
         )
     return None
 
 
-def intact(directory: Path, manifest: Manifest) -> Iterator[Saved]:
-    """The entries whose files are as they were written, newest first; warns of each that is not."""
+def intact_entries(directory: Path, manifest: Manifest) -> Iterator[Saved]:
+    """The entries whose files are as they were written, newest first. Warns of each other one."""
     for entry in reversed(manifest.saved):
         problem = damage(directory, entry, thorough=True)
         if problem:
@@ -169,13 +169,13 @@ def _check_that_it_fits(model: Any, path: Path) -> None:
     """Raise ValueError where a file does not fit a model, before anything of it is loaded."""
     try:
         result = verify(path, Architecture.from_model(model), allowed=Allowed(unexpected=("*",)))
-    except (ModelError, UnsupportedError):  # not known here: Keras raises itself where the file does not fit
+    except (ModelError, UnsupportedError):  # ckpttool cannot say whether it fits: Keras raises where it does not
         return
-    why = [*result.problems, *(f"{finding.label}: {finding.why}" for finding in result.failures)]
-    if why:
-        more = f", and {len(why) - 3:,} more" if why[3:] else ""
+    reasons = [*result.problems, *(f"{finding.label}: {finding.why}" for finding in result.failures)]
+    if reasons:
+        more = f", and {len(reasons) - 3:,} more" if reasons[3:] else ""
         raise ValueError(
-            f"The model does not fit {printable(str(path))}: {printable('; '.join(why[:3]))}{more}. Nothing was "
+            f"The model does not fit {printable(str(path))}: {printable('; '.join(reasons[:3]))}{more}. Nothing was "
             "loaded. Save another model under another name."
         )
 
@@ -197,7 +197,7 @@ def _load_legacy_optimizer(model: Any, path: Path) -> None:
         if "optimizer_weights" in file:
             optimizer.set_weights(legacy_h5_format.load_optimizer_weights_from_hdf5_group(file))
         else:
-            warnings.warn(f"{path} has no state of the optimizer, which begins anew.", stacklevel=2)
+            warnings.warn(f"{printable(str(path))} has no state of the optimizer, which begins anew.", stacklevel=2)
 
 
 def restore_best_weights_of_callbacks(model: Any, callbacks: Sequence[Any], directory: Path) -> None:
@@ -234,7 +234,7 @@ def _temporarily_loaded(model: Any, path: Path) -> Iterator[None]:
 def load_latest(model: Any, directory: str | os.PathLike[str]) -> Saved | None:
     """Load the newest undamaged checkpoint of a directory into a model. Returns its entry, None where there is none."""
     place = Path(directory)
-    entry = next(intact(place, manifest_in(place)), None)
+    entry = next(intact_entries(place, manifest_in(place)), None)
     if entry is not None:
         load_point(model, ResumePoint(place, entry))
     return entry

@@ -50,7 +50,7 @@ class Resumable(Monitored):
     def _resume(self, manifest: Manifest) -> None:
         """Resume from the newest checkpoint of all callbacks of this `fit` that resume it."""
         if self._has_saved:
-            self._tell(f"{self.filepath} was saved by this very callback: training continues with the model as it is")
+            self._print(f"{self.filepath} was saved by this very callback: training continues with the model as it is")
             return
         self._check_that_it_can_be_resumed()
         if self._newest is None or self._newest[0] is not self._listed:
@@ -63,7 +63,7 @@ class Resumable(Monitored):
                 callback._saved_series(manifest if callback is self else callback._clean_directory())
                 for callback in peers
             ]
-            point = restoration.newest(all_series, self._fit_parameter("steps"))
+            point = restoration.newest_point(all_series, self._fit_parameter("steps"))
             if point is not None:
                 restoration.build(self.model)
                 restoration.load_point(self.model, point)
@@ -101,14 +101,16 @@ class Resumable(Monitored):
         batches skipped and prints what happens."""
         if self._listed is not None:
             other_callbacks.move_behind_stateful_callbacks(self, self._listed)
-        own = [entry for entry in self._saved_series(manifest).own.saved if entry.series == self._names.series]
+        own = [
+            entry for entry in self._saved_series(manifest).manifest_of_run.saved if entry.series == self._names.series
+        ]
         if own and self.run is None:
             self._run = own[-1].run
         if self.save_best_only:
             self.restore_best([entry for entry in own if entry.run == self._run and entry.monitor == self.monitor])
         if point is None:
             if leads:
-                self._tell(f"no checkpoint in {self._names.directory} to resume from: training begins anew")
+                self._print(f"no checkpoint in {self._names.directory} to resume from: training begins anew")
             return
         entry = point.entry
         self._step = self._saved_step = entry.step
@@ -134,7 +136,7 @@ class Resumable(Monitored):
         elif epochs is not None and model._initial_epoch >= epochs:
             self._warn_that_nothing_is_left(point, f"it is {where} of {epochs:,}")
         else:
-            self._tell(f"resuming from {point.path}, {where}")
+            self._print(f"resuming from {point.path}, {where}")
             self._skip_trained_batches(entry)
 
     def _skip_trained_batches(self, entry: Saved) -> None:
@@ -142,7 +144,7 @@ class Resumable(Monitored):
         epoch_iterator = other_callbacks.iterator_of_fit()
         before = batches_before(epoch_iterator, self.model._initial_epoch)
         if before:
-            self._tell(f"the data continue from epoch to epoch: {before:,} batches are skipped first")
+            self._print(f"the data continue from epoch to epoch: {before:,} batches are skipped first")
         if entry.batch:
             self._rate = random_states.rate_of(self.model)
         if entry.batch or before:
@@ -160,10 +162,10 @@ class Resumable(Monitored):
         """A parameter that `fit` passes to its callbacks, None where something else calls."""
         return (self.params or {}).get(name)
 
-    def _tell(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         io_utils.print_msg(f"ModelCheckpoint: {text}")
 
-    def _say(self, text: str, epoch: int | None = None) -> None:
+    def _print_if_verbose(self, text: str, epoch: int | None = None) -> None:
         if self.verbose > 0:
             io_utils.print_msg(f"\nEpoch {epoch or self._epoch + 1}: {text}")
 

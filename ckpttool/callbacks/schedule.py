@@ -41,29 +41,29 @@ class Schedule:
         """Start the clock."""
         self._begun = self._saved_at = self.clock()
 
-    def after_batches(self, count: int) -> bool:
-        """Whether to save now that so many more batches are done."""
+    def count_batches(self, count: int) -> bool:
+        """Count the trained batches. Returns whether to save now."""
         if not isinstance(self.save_freq, int):
             return False
         self._batches += count
         if self._batches < self.save_freq:
             return False
         self._batches = 0
-        return self._affordable()
+        return self._is_within_overhead()
 
     def after_epoch(self, epoch: int) -> bool:
         """Whether to save now that an epoch, counted from one, is over."""
         if self.save_freq != "epoch":
             return False
         due = epoch % self.epochs == 0 or self._postponed
-        self._postponed = due and not self._affordable()
+        self._postponed = due and not self._is_within_overhead()
         return due and not self._postponed
 
-    def by_the_clock(self) -> bool:
+    def is_due_by_time(self) -> bool:
         """Whether enough time has passed since the last save."""
         if self.minutes is None or self.clock() - self._saved_at < 60 * self.minutes:
             return False
-        return self._affordable()
+        return self._is_within_overhead()
 
     def saved(self, seconds: float) -> None:
         """Note a save, during which training waited for so long."""
@@ -71,7 +71,8 @@ class Schedule:
         self._spent += seconds
         self._last_cost = seconds
 
-    def _affordable(self) -> bool:
+    def _is_within_overhead(self) -> bool:
+        """Whether one more save, as long as the last one, keeps all saves within their share of the time."""
         if self.overhead is None or not self._spent:
             return True
         return self._spent + self._last_cost <= self.overhead * (self.clock() - self._begun)

@@ -88,7 +88,7 @@ def save(job: SaveJob) -> Saved:
 
 @contextlib.contextmanager
 def _errors_about_target(file: Path, target: Path) -> Iterator[None]:
-    """Within this context, errors about an unfinished file name the file that it was to become."""
+    """A context in which errors about the scratch file name the target instead."""
     try:
         yield
     except CheckpointError as error:
@@ -99,8 +99,8 @@ def _errors_about_target(file: Path, target: Path) -> Iterator[None]:
 
 def _checked_entry(job: SaveJob, file: Path) -> Saved:
     """Check the file. Returns its entry with size and checksum, which is computed at the same time in a thread."""
-    with ThreadPoolExecutor(1) as beside:
-        digest = beside.submit(sha256_of, file)
+    with ThreadPoolExecutor(1) as pool:
+        digest = pool.submit(sha256_of, file)
         job.source.check(file)
         status = os.stat(file)
         return replace(job.entry, sha256=digest.result(), size=status.st_size, mtime_ns=status.st_mtime_ns)
@@ -114,31 +114,30 @@ def publish(job: SaveJob, file: Path, entry: Saved, elapsed: Callable[[], float]
     """
     directory = job.directory
     with locked(directory):
-        known = _clean(directory, entry.series).with_epochs(job.epochs)
-        announced = known.with_saved(replace(entry, state=State.WRITING))
+        manifest = _clean(directory, entry.series).with_epochs(job.epochs)
+        announced = manifest.with_saved(replace(entry, state=State.WRITING))
         write_manifest(directory, announced, WRITTEN_BY)
         move_into_place(file, directory / entry.file)
         if job.link is not None:
             update_link(directory / job.link, entry.file, file.parent)
         entry = replace(entry, state=State.COMPLETE, seconds=elapsed())
         _OWN_CHECKSUMS.add(entry.sha256)
-        known = known.with_saved(entry)
-        series = [saved for saved in known.saved if saved.complete and _is_same_run(saved, entry)]
+        manifest = manifest.with_saved(entry)
+        series = [saved for saved in manifest.saved if saved.complete and _is_same_run(saved, entry)]
         deleted = {saved.file for saved in job.retention.superfluous(series, job.needed)}
-        write_manifest(directory, known.with_state(deleted, State.DELETING), WRITTEN_BY)
+        write_manifest(directory, manifest.with_state(deleted, State.DELETING), WRITTEN_BY)
         if deleted:
-            delete(directory, [saved for saved in known.saved if saved.file in deleted], _OWN_CHECKSUMS)
-            known = replace(known, saved=tuple(saved for saved in known.saved if saved.file not in deleted))
-            write_manifest(directory, known, WRITTEN_BY)
+            delete(directory, [saved for saved in manifest.saved if saved.file in deleted], _OWN_CHECKSUMS)
+            manifest = replace(manifest, saved=tuple(saved for saved in manifest.saved if saved.file not in deleted))
+            write_manifest(directory, manifest, WRITTEN_BY)
     return entry
 
 
 def update_link(link: Path, file: str, scratch: Path) -> None:
-    """Make a link lead to a file beside it, in one step. Warns where that fails; a file that is no link is not
-    replaced."""
+    """Make a link lead to a file beside it, in one step. Warns where that fails: no other file is replaced."""
     try:
         if link.exists() and not link.is_symlink():
-            raise FileExistsError(None, "something that is no link is there")
+            raise FileExistsError(None, "a file that is no link has this name")
         new_link = scratch / "link"
         new_link.symlink_to(file)
         os.replace(new_link, link)  # in one step, so that there is a link at any moment
@@ -151,13 +150,13 @@ def _is_same_run(entry: Saved, other: Saved) -> bool:
 
 
 def _readable_manifest(directory: Path) -> Manifest:
-    """The manifest of a directory. A file that is no manifest is renamed, with a warning, and an empty one returned."""
+    """The manifest of a directory. An unreadable file is renamed, with a warning, and an empty manifest returned."""
     try:
         return read_manifest(directory)
     except (CorruptFileError, UnsafeFileError) as error:
         aside = directory / f"{NAME}.unreadable"
         os.replace(directory / NAME, aside)
-        warnings.warn(f"{error}\nIt is set aside as {aside.name}, and a new one begun.", stacklevel=2)
+        warnings.warn(f"{error}\nIt is renamed to {aside.name}, and a new one begins.", stacklevel=2)
         return Manifest()
 
 
@@ -184,8 +183,8 @@ def tidy(directory: Path, series: str) -> Manifest:
     if left:
         files = first_of([printable(file) for file in left], 3)
         warnings.warn(
-            f"{NAME} says that {files} in {printable(str(directory))} should be "
-            f"deleted, and not by this training, which saves {printable(series)}: nothing is deleted.",
+            f"{NAME} in {printable(str(directory))} lists {files} as to be deleted by another training, which does so "
+            f"when it starts again. This one, which saves {printable(series)}, deletes none of them.",
             stacklevel=2,
         )
     return replace(cleaned, saved=tuple(entry for entry in cleaned.saved if entry.complete))
@@ -198,12 +197,12 @@ def _clean(directory: Path, series: str) -> Manifest:
     """
     sweep(directory)
     stored = _readable_manifest(directory)
-    known = recovered(directory, stored)
-    there = {entry.file for entry in known.saved}
-    doomed = [entry for entry in stored.saved if entry.state is State.DELETING and entry.file not in there]
-    delete(directory, [entry for entry in doomed if entry.series == series])
-    others = [entry for entry in doomed if entry.series != series and damage(directory, entry) != MISSING]
-    decided = replace(known, saved=(*others, *known.saved))
-    if decided.saved != stored.saved:
-        write_manifest(directory, decided, WRITTEN_BY)
-    return decided
+    manifest = recovered(directory, stored)
+    complete = {entry.file for entry in manifest.saved}
+    to_delete = [entry for entry in stored.saved if entry.state is State.DELETING and entry.file not in complete]
+    delete(directory, [entry for entry in to_delete if entry.series == series])
+    others = [entry for entry in to_delete if entry.series != series and damage(directory, entry) != MISSING]
+    cleaned = replace(manifest, saved=(*others, *manifest.saved))
+    if cleaned.saved != stored.saved:
+        write_manifest(directory, cleaned, WRITTEN_BY)
+    return cleaned

@@ -24,15 +24,15 @@ from ckpttool.io.sources import FileSource
 TABLES = {"ckpttool.toml": ("check",), "pyproject.toml": ("tool", "ckpttool", "check")}
 """Names of configuration files, and where in each the policy is; in one directory, the first one counts."""
 
-_MAX_BYTES = 256 << 10  # bytes
+_MAX_BYTES = 256 << 10
 _MAX_KEY_PARTS = 100  # tomllib takes time quadratic in the parts of a dotted key
 _MAX_ENTRIES = 1_000  # of a list; every finding is matched against each of them
 _QUOTED = re.compile(r'"[^"]*"|\'[^\']*\'|#.*')
 _TYPE_NAMES: dict[Any, str] = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
-def _toml(text: str) -> dict[str, Any]:
-    """The value of a text in TOML, whose reader most runs do not need."""
+def _parsed_toml(text: str) -> dict[str, Any]:
+    """The value of a text in TOML. The reader is imported here, since most runs have no configuration."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:
@@ -40,7 +40,7 @@ def _toml(text: str) -> dict[str, Any]:
     return tomllib.loads(text)
 
 
-def nearest(start: Path) -> Path | None:
+def nearest_configuration(start: Path) -> Path | None:
     """The configuration that counts in a directory: its own, or the nearest above it; None where there is none.
 
     A pyproject.toml without the table is passed over. Raises ConfigurationError for one that is no TOML.
@@ -60,7 +60,7 @@ def read_policy(path: str | os.PathLike[str]) -> Policy:
     table = TABLES.get(file.name, TABLES["ckpttool.toml"])
     content = _value_at(_parsed(file), table)
     if content is None:
-        raise ConfigurationError("states no policy", path=str(path), expected=f"a table [{'.'.join(table)}]")
+        raise ConfigurationError("has no policy", path=str(path), expected=f"a table [{'.'.join(table)}]")
     reader = _Reader(file.absolute().parent)
     policy = reader.converted(Policy, content, ".".join(table))
     if reader.faults:
@@ -73,18 +73,21 @@ def _parsed(path: Path) -> Mapping[str, Any]:
     with FileSource(path) as source:
         if source.size > _MAX_BYTES:
             raise ConfigurationError(
-                "is too large for a configuration", path=str(path), expected=f"{_MAX_BYTES:,} bytes"
+                "is too large for a configuration",
+                path=str(path),
+                expected=f"{_MAX_BYTES:,} bytes at most",
+                found=f"{source.size:,}",
             )
         raw = source.read(0, source.size)
     try:
         text = raw.decode("utf-8-sig")
         if any(_QUOTED.sub("", line).count(".") > _MAX_KEY_PARTS for line in text.splitlines()):
             raise ConfigurationError(
-                "has a key of too many parts", path=str(path), expected=f"{_MAX_KEY_PARTS} at most"
+                "has a key with too many dots", path=str(path), expected=f"{_MAX_KEY_PARTS} at most"
             )
-        return _toml(text.replace("\r\n", "\n"))
+        return _parsed_toml(text.replace("\r\n", "\n"))
     except (ValueError, RecursionError) as error:
-        raise ConfigurationError("is no TOML", path=str(path), found=str(error)) from error
+        raise ConfigurationError("is not valid TOML", path=str(path), found=str(error)) from error
 
 
 def _value_at(document: Mapping[str, Any], table: Sequence[str]) -> Any:
@@ -103,15 +106,17 @@ class _Reader:
         self._base = base
 
     def converted(self, kind: Any, value: Any, key: str, meaning: str | None = None) -> Any:
-        """The value as one of this type, or None where it is none. `meaning` says what its texts stand for: a path, a
-        glob, codes of rules, or a text that must not be blank."""
+        """The value as one of type `kind`, or None where it is none, which is noted.
+
+        `meaning` says what its texts stand for: a path, a glob, codes of rules, or a text that must not be blank.
+        """
         if is_dataclass(kind):
             return self._object(kind, value, key)
         if get_origin(kind) is tuple:
             return self._list(get_args(kind)[0], value, key, meaning)
         if kind == Severity | None:
             return self._severity(value, key)
-        if kind is float and isinstance(value, int) and not isinstance(value, bool):  # TOML has 1 and 1.0 apart
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):  # in TOML, 1 is an integer
             value = scalars.real(value)
         if type(value) is not kind or (kind is float and math.isnan(value)):
             return self._wrong(key, f"expected {_TYPE_NAMES.get(kind, kind)}", value)
@@ -124,7 +129,7 @@ class _Reader:
         types = get_type_hints(kind)
         for name in value:
             if name not in known:
-                self.faults.append(f"{key}.{name}: is no key; there are {', '.join(known)}")
+                self.faults.append(f"{key}.{name}: is an unknown key, expected one of {', '.join(known)}")
         for name, field in known.items():
             if name not in value and _is_required(field):
                 self.faults.append(f"{key}.{name}: is missing")

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from ckpttool.checks.catalogue import RULES
-from ckpttool.checks.configuration import nearest, read_policy
+from ckpttool.checks.configuration import nearest_configuration, read_policy
 from ckpttool.checks.paths import checkpoints_at
 from ckpttool.checks.policy import EVERYTHING, FAIL_ON, Policy
 from ckpttool.checks.requirements import Requirements
@@ -102,7 +102,7 @@ def command(
     """
     if sha256 and len(paths) > 1:
         raise click.UsageError("--sha256 is the checksum of one checkpoint, and several are given")
-    place = nearest(Path()) if config is None else config
+    place = nearest_configuration(Path()) if config is None else config
     configured = read_policy(place) if place else EVERYTHING
     policy = replace(
         configured,

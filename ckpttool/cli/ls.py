@@ -84,14 +84,14 @@ def command(
     drawn = stats and output == "text" and not (tree or by_layer) and takes_pictures()
     pictures = drawn or (stats and page)
     chosen = _sections(section), match, stats, sha256, sort, options.architecture(arch)
-    choice = Choice(*chosen, by_layer or page, pictures, options.cost_inputs(cost, inputs))
+    choice = Choice(*chosen, graph=by_layer or page, pictures=pictures, cost=options.cost_inputs(cost, inputs))
     style = Style(color=wants_color(color), layers=by_layer, tree=tree, depth=depth, sparklines=drawn)
     if watch:
         _watch(paths, page, choice, lambda results: _rendered(results, output, style, single=False))
         return
     results = [result for path in paths for result in _results(Path(path), choice, len(paths) > 1)]
     emit(_rendered(results, output, style, single=len(paths) == 1 and not is_directory_of_checkpoints(Path(paths[0]))))
-    if not all(_complete(result, choice) for result in results):
+    if not all(_check_complete(result, choice) for result in results):
         raise click.exceptions.Exit(FAILED)
 
 
@@ -133,7 +133,7 @@ def _refuse_weight_options(options: Mapping[str, object]) -> None:
     names = [name for name, value in options.items() if value]
     if names:
         raise click.UsageError(
-            f"{', '.join(names)}: an architecture or a spec is a list of layers, and stores no weights"
+            f"{', '.join(names)}: an architecture or a spec stores no weights; leave this out, or name a checkpoint"
         )
 
 
@@ -148,10 +148,10 @@ def _results(path: Path, choice: Choice, several: bool) -> list[Summary]:
     """The summaries of a path: one, or those of all checkpoints in a directory. Raises CheckpointError for a single
     path."""
     if not is_directory_of_checkpoints(path):
-        return [_reported(summary_of(path, choice, _progress(choice)))] if several else [_listed(path, choice)]
+        return [_report(summary_of(path, choice, _progress(choice)))] if several else [_listed(path, choice)]
     directory = ls_directory(path, choice, _progress(choice))
     warn(str(path), (), directory.problems)
-    return [_reported(summary) for summary in directory.summaries] or [_nothing_in(path)]
+    return [_report(summary) for summary in directory.summaries] or [_report_nothing_in(path)]
 
 
 def _watch(paths: tuple[str, ...], page: bool, choice: Choice, render: Callable[[list[Summary]], str]) -> None:
@@ -166,8 +166,8 @@ def _watch(paths: tuple[str, ...], page: bool, choice: Choice, render: Callable[
     follow(directory, lambda: render(list(ls_directory(directory, choice).summaries)))
 
 
-def _reported(summary: Summary) -> Summary:
-    """The summary, after its errors and the warnings of its listing have been written to standard error."""
+def _report(summary: Summary) -> Summary:
+    """Write the errors of a summary and the warnings of its listing to standard error. Returns the summary."""
     for message in summary.messages:
         fail(message)
     if summary.listing is not None:
@@ -175,15 +175,15 @@ def _reported(summary: Summary) -> Summary:
     return summary
 
 
-def _nothing_in(directory: Path) -> Summary:
+def _report_nothing_in(directory: Path) -> Summary:
     error = describe_directory(directory).at(path=str(directory))
-    return _reported(Summary(directory, None, error.what, messages=(str(error),)))
+    return _report(Summary(directory, None, error.what, messages=(str(error),)))
 
 
 def _listed(path: Path, choice: Choice) -> Summary:
     with open_checkpoint(path) as checkpoint:
         listing = list_checkpoint(checkpoint, choice, _progress(choice)(checkpoint))
-    return _reported(Summary(path, listing))
+    return _report(Summary(path, listing))
 
 
 def _progress(choice: Choice) -> Callable[[Checkpoint], Callable[[int], None]]:
@@ -197,8 +197,8 @@ def _rendered(results: list[Summary], output: str, style: Style, single: bool) -
     return SUMMARY_OUTPUTS[output](results, style)
 
 
-def _complete(result: Summary, choice: Choice) -> bool:
-    """Whether a result is complete; prints an error where nothing matched."""
+def _check_complete(result: Summary, choice: Choice) -> bool:
+    """Return whether a result is complete; print an error where nothing matched."""
     if result.listing is None or result.listing.kind == "hdf5" or (result.record and result.record.damage):
         return False
     if choice.match and not result.listing.rows:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ckpttool.checks.configuration import nearest, read_policy
+from ckpttool.checks.configuration import nearest_configuration, read_policy
 from ckpttool.checks.policy import EVERYTHING, Policy
 from ckpttool.cli import options
 from ckpttool.cli.emit import emit_to, progress
@@ -62,5 +62,5 @@ def _work(path: str) -> int:
 
 def _policy(config: str | None) -> Policy:
     """The policy of a configuration file: of the one given, else of the nearest."""
-    place = nearest(Path()) if config is None else config
+    place = nearest_configuration(Path()) if config is None else config
     return read_policy(place) if place else EVERYTHING

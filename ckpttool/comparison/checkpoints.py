@@ -25,8 +25,8 @@ EXACT = Tolerance()
 Progress = Callable[[int], None]
 
 
-def ignored(nbytes: int) -> None:
-    """Progress that is not reported."""
+def no_progress(nbytes: int) -> None:
+    """Report no progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Scope:
         return not self.match or any(fnmatch.fnmatchcase(name, glob) for name in names for glob in self.match)
 
 
-def diff(a: Checkpoint, b: Checkpoint, scope: Scope = Scope(), progress: Progress = ignored) -> Diff:
+def diff(a: Checkpoint, b: Checkpoint, scope: Scope = Scope(), progress: Progress = no_progress) -> Diff:
     """The changes from one open checkpoint to another, of any formats and any generations of Keras.
 
     `progress` is called with the number of bytes that were compared, of both sides. Raises CheckpointError where the
@@ -113,11 +113,8 @@ def _notes(a: Checkpoint, b: Checkpoint, units: Sequence[Units]) -> Iterator[str
 
 def _moves(matches: Matches) -> tuple[Move, ...]:
     """The layers that have another name in `b`, in the order of their names in `a`."""
-    sources = {name for name, (other, _) in matches.layers.items() if name != other}
-    return tuple(
-        Move(name, matches.layers[name][0], matches.layers[name][1], matches.layers[name][0] in sources)
-        for name in sorted(sources)
-    )
+    renamed = {name: pair for name, pair in sorted(matches.layers.items()) if pair[0] != name}
+    return tuple(Move(name, new_name, evidence, new_name in renamed) for name, (new_name, evidence) in renamed.items())
 
 
 @dataclass(slots=True)
@@ -140,13 +137,13 @@ class _Pairing:
         layers = match_layers(left, right, known)
         matches = match(self.a, self.b, layers)
         # Two layers of one name may still be different layers, unless all their weights are equal.
-        doubtful = self._without_equal(matches, left, right)
-        moved = by_content(*doubtful, content_key, contents_are_equal)
+        unequal = self._without_equal(matches, left, right)
+        moved = by_content(*unequal, content_key, contents_are_equal)
         layers = _with_moved(layers, moved, Evidence.CONTENT)
         taken = {other for other, _ in layers.values()}
-        alone = {name: left[name] for name in left if name not in layers}
-        others = {name: right[name] for name in right if name not in taken}
-        layers = _with_moved(layers, by_likeness(alone, others, Likeness()), Evidence.LIKENESS)
+        left_alone = {name: left[name] for name in left if name not in layers}
+        right_alone = {name: right[name] for name in right if name not in taken}
+        layers = _with_moved(layers, by_likeness(left_alone, right_alone, Likeness()), Evidence.LIKENESS)
         return match(self.a, self.b, layers)
 
     def pair(self, candidate: Match) -> Pair:
@@ -158,27 +155,27 @@ class _Pairing:
 
     def _without_equal(self, matches: Matches, left: Layers, right: Layers) -> tuple[Layers, Layers]:
         """The layers of both sides without those that are equal to their partner in all weights."""
-        whole = dict.fromkeys(matches.layers, True)
+        are_equal = dict.fromkeys(matches.layers, True)
         for pair in map(self.pair, matches.pairs):
-            whole[pair.a.layer] &= pair.comparison is not None and pair.comparison.identical
+            are_equal[pair.a.layer] &= pair.comparison is not None and pair.comparison.identical
         for unit in matches.removed:
-            whole[unit.layer] = False
-        partners = {matches.layers[name][0] for name, is_whole in whole.items() if is_whole and name in matches.layers}
-        partners -= {unit.layer for unit in matches.added}
+            are_equal[unit.layer] = False
+        equal = {matches.layers[name][0] for name, is_equal in are_equal.items() if is_equal and name in matches.layers}
+        equal -= {unit.layer for unit in matches.added}
         return (
-            {name: units for name, units in left.items() if matches.layers.get(name, ("",))[0] not in partners},
-            {name: units for name, units in right.items() if name not in partners},
+            {name: units for name, units in left.items() if matches.layers.get(name, ("",))[0] not in equal},
+            {name: units for name, units in right.items() if name not in equal},
         )
 
 
 def _with_moved(
     layers: Mapping[str, tuple[str, Evidence]], moved: Mapping[str, str], evidence: Evidence
 ) -> dict[str, tuple[str, Evidence]]:
-    """The matched layers, in which those of `moved` have their new partner; their former partners have none."""
-    news = {name: other for name, other in moved.items() if layers.get(name, ("",))[0] != other}
-    taken = set(news.values())
-    unmoved = {name: pair for name, pair in layers.items() if name not in news and pair[0] not in taken}
-    return unmoved | {name: (other, evidence) for name, other in news.items()}
+    """The matched layers, with new partners for those of `moved`; the partners that they had before have none."""
+    new_partners = {name: other for name, other in moved.items() if layers.get(name, ("",))[0] != other}
+    taken = set(new_partners.values())
+    unmoved = {name: pair for name, pair in layers.items() if name not in new_partners and pair[0] not in taken}
+    return unmoved | {name: (other, evidence) for name, other in new_partners.items()}
 
 
 def _compared(candidate: Match, tolerance: Tolerance, progress: Progress) -> Pair:
@@ -200,7 +197,7 @@ def _with_histograms(pair: Pair) -> Pair:
     return replace(pair, histograms=(a.histogram, b.histogram)) if a is not None and b is not None else pair
 
 
-def state_changes(a: Checkpoint, b: Checkpoint, scope: Scope, progress: Progress = ignored) -> State | None:
+def state_changes(a: Checkpoint, b: Checkpoint, scope: Scope, progress: Progress = no_progress) -> State | None:
     """The state of both optimizers side by side; None where neither side has an optimizer.
 
     Variables are paired by path. Where the layouts differ they are paired by order, since every layout stores them in

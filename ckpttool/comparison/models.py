@@ -90,8 +90,8 @@ class Model:
         return {node.name: calls_of(node.entry) for node in reversed(self.nodes)}
 
     @cached_property
-    def first(self) -> Mapping[str, int]:
-        """The number of the first call of the layers for which that is not 0; all of them are nested models."""
+    def first_call_numbers(self) -> Mapping[str, int]:
+        """The number of the first call of each nested model whose calls do not count from 0."""
         if all(node.inner is None for node in self.nodes):
             return {}
         ends = (tensor for key in ("input_layers", "output_layers") for tensor in self._references(key))
@@ -114,7 +114,7 @@ class Model:
         calls = self.calls[node.name]
         if calls is None:
             return None
-        return tuple(feeds_of(node.obj, call, self.first, node.is_operation) for call in calls)
+        return tuple(feeds_of(node.obj, call, self.first_call_numbers, node.is_operation) for call in calls)
 
     def _chained(self) -> Iterator[tuple[str, tuple[Feeds, ...]]]:
         before = ""
@@ -125,26 +125,26 @@ class Model:
     def ends(self, key: str) -> Any:
         """The inputs (`input_layers`) or the outputs (`output_layers`) of the model, with `Source` for tensors."""
         if not self.is_chain:
-            return _structure(self.config.get(key), self.first, 0)
+            return _with_sources(self.config.get(key), self.first_call_numbers, 0)
         at = self.nodes[:1] if key == "input_layers" else self.nodes[-1:]
         return next((Source(node.name) for node in at), None)
 
     @cached_property
-    def implied(self) -> frozenset[str]:
-        """The operations that compute masks of other layers and nothing else, which old Keras does not write."""
-        takers: dict[str, set[tuple[str, bool]]] = {}
+    def mask_operations(self) -> frozenset[str]:
+        """The names of the operations that only compute masks of other layers; old Keras does not write them."""
+        consumers: dict[str, set[tuple[str, bool]]] = {}  # by layer: who takes its output, and whether as a mask
         for name, calls in self.feeds.items():
             for feeds in calls or ():
                 for key, value in feeds.items():
                     for source in sources_in(value):
-                        takers.setdefault(source.layer, set()).add((name, key.endswith("mask")))
+                        consumers.setdefault(source.layer, set()).add((name, key.endswith("mask")))
         ends = {source.layer for key in ("input_layers", "output_layers") for source in sources_in(self.ends(key))}
-        implied = set[str]()
+        mask_operations = set[str]()
         for node in reversed(self.nodes):  # a config lists a layer before those that take its output
-            own = takers.get(node.name, ()) if node.is_operation and node.name not in ends else ()
-            if own and all(as_mask or name in implied for name, as_mask in own):
-                implied.add(node.name)
-        return frozenset(implied)
+            taken_by = consumers.get(node.name, ()) if node.is_operation and node.name not in ends else ()
+            if taken_by and all(as_mask or name in mask_operations for name, as_mask in taken_by):
+                mask_operations.add(node.name)
+        return frozenset(mask_operations)
 
     def rank(self, node: Node) -> int | None:
         """The number of axes of a layer's first input; None where the config does not say it."""
@@ -165,33 +165,41 @@ class Model:
         """The same model as old Keras writes it, without the operations that compute masks."""
         if not any(node.is_operation for node in self.nodes):
             return self
-        implied = self.implied
-        model = Model(self.obj, tuple(node for node in self.nodes if node.name not in implied), self.config)
-        feeds = {name: _unmasked(calls, implied) for name, calls in self.feeds.items() if name not in implied}
-        model.__dict__.update(first=self.first, feeds=feeds)  # the values of cached properties
+        mask_operations = self.mask_operations
+        model = Model(self.obj, tuple(node for node in self.nodes if node.name not in mask_operations), self.config)
+        feeds = {
+            name: _unmasked(calls, mask_operations) for name, calls in self.feeds.items() if name not in mask_operations
+        }
+        model.__dict__.update(
+            first_call_numbers=self.first_call_numbers, feeds=feeds
+        )  # the values of cached properties
         return model
 
 
-def _unmasked(calls: tuple[Feeds, ...] | None, implied: frozenset[str]) -> tuple[Feeds, ...] | None:
+def _unmasked(calls: tuple[Feeds, ...] | None, mask_operations: frozenset[str]) -> tuple[Feeds, ...] | None:
     if calls is None:
         return None
     return tuple(
-        {key: value for key, value in feeds.items() if not any(source.layer in implied for source in sources_in(value))}
+        {
+            key: value
+            for key, value in feeds.items()
+            if not any(source.layer in mask_operations for source in sources_in(value))
+        }
         for feeds in calls
     )
 
 
-def _structure(value: Any, first: Mapping[str, int], depth: int) -> Any:
-    """References in lists and dicts, with `Source` in their place, and the item in place of a list of one."""
+def _with_sources(value: Any, first: Mapping[str, int], depth: int) -> Any:
+    """Lists and dicts in which a `Source` replaces each reference, and its item each list of one."""
     if isinstance(value, list) and len(value) == 3 and isinstance(value[0], str) and all(map(is_integer, value[1:])):
         return Source(value[0], value[1] - first.get(value[0], 0), value[2])
     if depth > MAX_DEPTH:
         return value
     if isinstance(value, list):
-        below = [_structure(item, first, depth + 1) for item in value]
+        below = [_with_sources(item, first, depth + 1) for item in value]
         return below[0] if len(below) == 1 else below
     if isinstance(value, Mapping):
-        return {key: _structure(item, first, depth + 1) for key, item in value.items()}
+        return {key: _with_sources(item, first, depth + 1) for key, item in value.items()}
     return value
 
 
@@ -216,16 +224,20 @@ def _normalized(architecture: Architecture) -> Mapping[str, Any]:
     inner, class_name = config.get("config"), config.get("class_name")
     is_own = class_name not in (*MODELS, None) and isinstance(inner, Mapping) and "layers" in inner
     try:
-        return _of_own_class(architecture) if is_own else normalized_config(architecture)
+        return _normalized_own_class(architecture) if is_own else normalized_config(architecture)
     except ConfigError:
         return config  # type: ignore[no-any-return]
 
 
-def _of_own_class(architecture: Architecture) -> Mapping[str, Any]:
+def _normalized_own_class(architecture: Architecture) -> Mapping[str, Any]:
+    """The config of a model of the user's own class in the form of Keras 3, as if the class were one of Keras's."""
     config = architecture.config
-    plain = {"class_name": "Functional" if "output_layers" in config["config"] else "Sequential", "module": "keras"}
+    keras_class = {
+        "class_name": "Functional" if "output_layers" in config["config"] else "Sequential",
+        "module": "keras",
+    }
     own = {key: config[key] for key in ("class_name", "module") if key in config}
-    return {**normalized({**config, **plain}, architecture.generation), **own}
+    return {**normalized({**config, **keras_class}, architecture.generation), **own}
 
 
 def wrapped_model(obj: ConfigObject, depth: int) -> Model:
@@ -283,6 +295,6 @@ def _object_in(entry: Any, old: bool) -> ConfigObject:
 
 def _name(entry: Any, obj: ConfigObject) -> str:
     """The name under which a graph refers to a layer."""
-    beside = entry.get("name") if isinstance(entry, Mapping) and "class_name" in entry else None
-    name = beside if isinstance(beside, str) else obj.config.get("name")
+    entry_name = entry.get("name") if isinstance(entry, Mapping) and "class_name" in entry else None
+    name = entry_name if isinstance(entry_name, str) else obj.config.get("name")
     return name if isinstance(name, str) else snake_case(obj.class_name)

@@ -56,7 +56,8 @@ def _lines_are_entries(raw: bytes) -> bool:
 
 
 def note_left_behind(model: Part, journal: Journal) -> None:
-    """Note the vocabularies that a file of weights does not store, but for those in the config, which it lacks too."""
+    """Note the vocabularies that are lost where only weights are written. Those in the config are not noted: the user,
+    who builds the model, states them there."""
     for lookup in outermost(lookups_of(model, ())):
         if lookup.source != "config":
             journal.lose(lookup.layer, _STAYS)

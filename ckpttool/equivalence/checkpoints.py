@@ -14,7 +14,7 @@ from ckpttool.checkpoint import Checkpoint
 from ckpttool.comparison import Diff, Scope
 from ckpttool.comparison import diff as as_written
 from ckpttool.comparison.assets import asset_changes
-from ckpttool.comparison.checkpoints import Progress, ignored
+from ckpttool.comparison.checkpoints import Progress, no_progress
 from ckpttool.equivalence.holders import without_holders
 from ckpttool.formats.weight_paths import PATH_KINDS
 from ckpttool.model import Architecture, architecture_of
@@ -29,7 +29,7 @@ def diff(
     a: Checkpoint | str | os.PathLike[str],
     b: Checkpoint | str | os.PathLike[str],
     scope: Scope = EVERYTHING,
-    progress: Progress = ignored,
+    progress: Progress = no_progress,
 ) -> Diff:
     """The changes from checkpoint `a` to checkpoint `b`, of any formats and any generations of Keras.
 
@@ -95,7 +95,7 @@ def _by_generation(a: Checkpoint, b: Checkpoint, scope: Scope, progress: Progres
     plain = as_written(a, b, scope, progress)
     if generations[0] is Generation.KERAS_3 or not plain.differences & _BY_FORM:
         return _explained(plain, own, generations)
-    other = restated(ignored)  # the bytes were reported by the first comparison
+    other = restated(no_progress)  # the bytes were reported by the first comparison
     return plain if other.differences else other
 
 

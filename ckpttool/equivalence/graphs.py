@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ckpttool.alignment.architectures import ARCHITECTURE, load_architecture, open_model
 from ckpttool.checkpoint import Checkpoint
-from ckpttool.comparison.checkpoints import Progress, Scope, ignored
+from ckpttool.comparison.checkpoints import Progress, Scope, no_progress
 from ckpttool.comparison.configs import layer_pairs
 from ckpttool.comparison.graph_changes import compared_graph
 from ckpttool.equivalence.checkpoints import diff
@@ -21,7 +21,7 @@ Side = str | os.PathLike[str] | Architecture
 
 
 def graph(
-    a: Side, b: Side | None = None, progress: Progress = ignored, architecture: Architecture | None = None
+    a: Side, b: Side | None = None, progress: Progress = no_progress, architecture: Architecture | None = None
 ) -> ModelGraph:
     """The graph of the model at a path: a whole model of any Keras, or an architecture in JSON or YAML.
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ckpttool.comparison import Comparison, Diff, Pair, Restated
-from ckpttool.conversion.config.hard_sigmoid import OLD
+from ckpttool.conversion.config.hard_sigmoid import HARD_SIGMOID
 from ckpttool.equivalence.relations import MULTIPLIED, relation
 from ckpttool.model import Architecture
 from ckpttool.model.generations.generation import Generation
@@ -75,7 +75,7 @@ def _is_known(pair: Pair, mark: str, change: str, own: Own, ages: tuple[Generati
         return False
     if not change.startswith(MULTIPLIED):
         return True
-    return f'"{OLD}"' in json.dumps(_entry(architecture, (pair.a, pair.b)[new].layer), default=str)
+    return f'"{HARD_SIGMOID}"' in json.dumps(_entry(architecture, (pair.a, pair.b)[new].layer), default=str)
 
 
 def _unchanged(pair: Pair) -> Pair:

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from ckpttool.alignment.alignment import align
-from ckpttool.checkpoint import OF_TENSORFLOW, Checkpoint, Section, Weight
+from ckpttool.checkpoint import TENSORFLOW_KINDS, Checkpoint, Section, Weight
 from ckpttool.conversion.config.adapted_layers import WRITE_BOUNDARIES
 from ckpttool.conversion.config.hard_sigmoid import REGISTERED
 from ckpttool.conversion.journal import Journal
@@ -80,7 +80,7 @@ def _left(
     used = {path for placed in prepared.placed for path in placed.stored}
     used |= {weight.path for weight in prepared.payload.model.content.weights.values()}
     # What TensorFlow stores beside the weights, counters, random states and tables of counts, no model of Keras 3 has.
-    others = () if checkpoint.kind in OF_TENSORFLOW else checkpoint.section(Section.OTHER)
+    others = () if checkpoint.kind in TENSORFLOW_KINDS else checkpoint.section(Section.OTHER)
     others = tuple(weight for weight in others if not is_of_inner_optimizer(split(weight.path)))  # told as a loss
     stored = (*checkpoint.section(Section.MODEL), *others)
     left = [weight for weight in stored if weight.path not in used]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ckpttool.checkpoint import Refused, Section, Weight
+from ckpttool.checkpoint import Section, UnreadableValues, Weight
 from ckpttool.errors import UnsafeFileError, UnsupportedError
 from ckpttool.formats import foreign
 from ckpttool.formats.builder import Parts
@@ -56,7 +56,7 @@ class Hdf5Input(NamedTuple):
         values = values_of(file, path, dataset, self.reader)
         if error is None and not file.budget.affords(steps_of_values(dataset)):
             error = UnsafeFileError("declares far more, with the values before it, than a file of its size is worth")
-            values = Refused(error.at(where=path))
+            values = UnreadableValues(error.at(where=path))
         if error is not None:
             self.tree.refuse(path, error)
         self.parts.weights[path] = Weight(

@@ -134,7 +134,7 @@ def _of_spec(path: Path, size: int, spec: Spec) -> Expected:
         layers += [
             ExpectedLayer(layer, None, None, tuple(slots.get(layer, ())), opaque=layer in opaque) for layer in inside
         ]
-    return Expected(path, "spec", size, "", "", spec.model, tuple(layers))
+    return Expected(path, "spec", size, writer="", model_class="", model_name=spec.model, layers=tuple(layers))
 
 
 def _of_architecture(path: Path, size: int, architecture: Architecture) -> Expected:

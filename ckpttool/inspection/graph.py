@@ -147,9 +147,9 @@ class _Sizes:
         own = [slot for slot in spec.slots if slot.index is not None]  # no weight twice, as in `layer.weights`
         by_layer: dict[str, list[SpecSlot]] = {}
         for slot in own:
-            for path in _around(slot.layer):
+            for path in _paths_to(slot.layer):
                 by_layer.setdefault(path, []).append(slot)
-        unknown = frozenset(path for part in spec.opaque for path in _around(part.layer))
+        unknown = frozenset(path for part in spec.opaque for path in _paths_to(part.layer))
         return cls(by_layer, unknown, None if spec.opaque else params_of(own))
 
     def params(self, path: str) -> int | None:
@@ -157,8 +157,8 @@ class _Sizes:
         return None if self.unknown & {"", path} else params_of(self.by_layer.get(path, ()))
 
 
-def _around(path: str) -> Iterator[str]:
-    """A path and the paths of the layers around it."""
+def _paths_to(path: str) -> Iterator[str]:
+    """The paths of the layers around a layer, from the outermost on, and its own."""
     ends = [at for at, char in enumerate(path) if char == "/"]
     yield from (path[:end] for end in ends[:MAX_DEPTH])
     yield path
@@ -188,11 +188,11 @@ class _Builder:
         names = [name_in_graph(entry, step.args) for entry, step in zip(entries, steps, strict=True)]
         numbers = [self._add_layer(step, name, model) for step, name in zip(steps, names, strict=True)]
         if chained:
-            self.connections += _chain(numbers, steps)
+            self.connections += _sequential_connections(numbers, steps)
             first, last = tuple(numbers[:1]), tuple(numbers[-1:])
         else:
             by_name = dict(zip(names, numbers, strict=True))
-            self.connections += _references(steps, names, by_name)
+            self.connections += _functional_connections(steps, names, by_name)
             ends = (read_references(args.config.get(key)) for key in ("input_layers", "output_layers"))
             first, last = (tuple(by_name[tensor.layer] for tensor in tensors) for tensors in ends)
         for number in last:
@@ -201,19 +201,19 @@ class _Builder:
 
     def _add_layer(self, step: Step, name: str, model: int | None) -> int:
         args, number = step.args, len(self.layers)
-        around = {} if model is None else self.layers[model]
-        path = f"{around['path']}/{name}" if around else name
+        parent = {} if model is None else self.layers[model]
+        path = f"{parent['path']}/{name}" if parent else name
         shapes = LayerGraph(step.outputs).shapes
         facts = {
             "path": path,
             "name": name,
             "class_name": args.class_name,
             "family": family_of(args),
-            "wraps": _wrapped(args),
+            "wraps": _wrapped_class(args),
             "shapes": shapes,
             "calls": max(1, len(step.calls)),
             "params": self.sizes.params(path),
-            "frozen": around.get("frozen", False) or args.config.get("trainable") is False,
+            "frozen": parent.get("frozen", False) or args.config.get("trainable") is False,
             "is_model": is_model(args),
             "model": model,
         }
@@ -223,31 +223,33 @@ class _Builder:
         return number
 
 
-def _wrapped(args: Args) -> str:
+def _wrapped_class(args: Args) -> str:
     """The class of the layer that a wrapper has inside; empty for other layers."""
     inner = args.config.get("layer")
     name = inner.get("class_name") if isinstance(inner, Mapping) else None
     return name if isinstance(name, str) else ""
 
 
-def _chain(numbers: list[int], steps: tuple[Step, ...]) -> Iterator[Connection]:
+def _sequential_connections(numbers: list[int], steps: tuple[Step, ...]) -> Iterator[Connection]:
     """The connections of a Sequential model: each layer takes the first output of the one before."""
     for source, target, step in zip(numbers, numbers[1:], steps[1:], strict=False):
         shape = step.calls[0].tensors[0].shape if step.calls else None
         yield Connection(source, target, shape=shape)
 
 
-def _references(steps: tuple[Step, ...], names: list[str], numbers: Mapping[str, int]) -> Iterator[Connection]:
+def _functional_connections(
+    steps: tuple[Step, ...], names: list[str], numbers: Mapping[str, int]
+) -> Iterator[Connection]:
     """The connections of a Functional model, one for each tensor in each call."""
     layers = {name: step.args for name, step in zip(names, steps, strict=True)}
     tensors = [(name, tensor) for name, step in zip(names, steps, strict=True) for tensor in _tensors(step)]
     first = first_nodes(layers, tensors)
     for name, step in zip(names, steps, strict=True):
-        for at, call in enumerate(step.calls):
+        for call_number, call in enumerate(step.calls):
             for place, tensor in enumerate(call.tensors):
                 source_call = max(0, tensor.node - first[tensor.layer])
                 source, shape = numbers[tensor.layer], tensor.shape
-                yield Connection(source, numbers[name], source_call, tensor.output, at, place, shape)
+                yield Connection(source, numbers[name], source_call, tensor.output, call_number, place, shape)
 
 
 def _tensors(step: Step) -> Iterator[Tensor]:

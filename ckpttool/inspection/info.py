@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ckpttool.alignment.vocabularies import WHOLE, Lookup, counted, lookups_in_checkpoint, outermost
+from ckpttool.alignment.vocabularies import (
+    WHOLE_MODEL_KINDS,
+    Lookup,
+    lookups_in_checkpoint,
+    outermost,
+    with_entry_counts,
+)
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
 from ckpttool.errors import CheckpointError
 from ckpttool.formats import open_checkpoint
@@ -24,13 +30,14 @@ if TYPE_CHECKING:
     from ckpttool.model.support import Support
     from ckpttool.saved_model import SavedModel
 
-_COUNTS = ("int64", "int32")  # what iterations are on TensorFlow, and on other backends
+_ITERATION_DTYPES = ("int64", "int32")  # on TensorFlow, and on other backends
 _ITERATION = re.compile(r"(^|/)iter(ation)?s?(_\d+)?(:0)?$")
 _INNER, _SCALE = "inner_optimizer", "dynamic_scale"
 _LEARNING_RATE = re.compile(r"(^|/)(current_)?(learning_rate|lr)(_\d+)?(:0)?$")
 _ARCHITECTURE_SUFFIXES = (".json", ".yaml", ".yml")
 _MAX_SIBLINGS = 200
 _MOST_COMPANIONS = 5
+_LEAST_LIKENESS = 0.6  # of the names of a weights file and its architecture
 _LISTING_CLASSES = frozenset({"Functional", "Graph", "Model", "Sequential"})  # a subclass need not list its layers
 _ROLE = re.compile(r"[_-](weights?|architecture|arch|config|model)(?![a-z])", re.IGNORECASE)
 
@@ -169,11 +176,11 @@ def _layouts(architecture: Architecture) -> Iterator[tuple[str, str]]:
 
 def _lookups(checkpoint: Checkpoint, architecture: Architecture) -> Iterator[tuple[Lookup, int | None]]:
     """The layers of a whole checkpoint that look values up, with the number of their entries where these are stored."""
-    if checkpoint.kind not in WHOLE:
+    if checkpoint.kind not in WHOLE_MODEL_KINDS:
         return
     try:
         lookups = outermost(lookups_in_checkpoint(checkpoint, part_in(architecture)))
-        yield from counted(checkpoint, lookups)
+        yield from with_entry_counts(checkpoint, lookups)
     except CheckpointError:  # `info` describes the rest of the file; commands that need the vocabularies report it
         return
 
@@ -211,30 +218,30 @@ def _compile_settings(config: Any) -> Iterator[tuple[str, str]]:
     if not isinstance(config, dict):
         return
     for key in ("loss", "metrics", "weighted_metrics", "loss_weights"):
-        text = short(config.get(key))
+        text = setting_text(config.get(key))
         if text:
             yield key, text
 
 
-def short(value: Any, depth: int = 0) -> str:
+def setting_text(value: Any, depth: int = 0) -> str:
     """A compile setting in a few words: names of losses and metrics, objects by class."""
     if depth > 4 or value is None:
         return ""
     if isinstance(value, dict):
-        return _short_dict(value, depth)
+        return _dict_text(value, depth)
     if isinstance(value, list | tuple):
-        return ", ".join(filter(None, (short(item, depth + 1) for item in value)))
+        return ", ".join(filter(None, (setting_text(item, depth + 1) for item in value)))
     return str(value)[:200]
 
 
-def _short_dict(value: dict[str, Any], depth: int) -> str:
+def _dict_text(value: dict[str, Any], depth: int) -> str:
     name = value.get("class_name")
     if isinstance(name, str):
         inner = value.get("config")
         if isinstance(inner, dict):  # training logs show the name, and only by it do two MeanMetricWrappers differ
             inner = inner.get("name")
         return inner if isinstance(inner, str) else name
-    return ", ".join(f"{key}: {text}" for key, item in value.items() if (text := short(item, depth + 1)))
+    return ", ".join(f"{key}: {text}" for key, item in value.items() if (text := setting_text(item, depth + 1)))
 
 
 def optimizer_of(checkpoint: Checkpoint) -> Optimizer | None:
@@ -243,10 +250,10 @@ def optimizer_of(checkpoint: Checkpoint) -> Optimizer | None:
     if not state and not config:
         return None
     class_name, steps = config.get("class_name"), _without_scale(state)
-    rate, source = _scalar(_by_name(steps, _LEARNING_RATE) or _by_place(steps, 1, "float32")), "state"
+    rate, source = _scalar(_by_name(steps, _LEARNING_RATE) or _at_place(steps, 1, "float32")), "state"
     if rate is None:
         rate, source = _configured_rate(config.get("config")), "config"
-    iteration = _scalar(_by_name(steps, _ITERATION) or _by_place(steps, 0, *_COUNTS))
+    iteration = _scalar(_by_name(steps, _ITERATION) or _at_place(steps, 0, *_ITERATION_DTYPES))
     return Optimizer(
         class_name=class_name.rpartition(">")[2] if isinstance(class_name, str) else None,
         iteration=scalars.whole(iteration),
@@ -281,14 +288,19 @@ def _by_name(state: tuple[Weight, ...], pattern: re.Pattern[str]) -> Weight | No
     return next((weight for weight in state if weight.name and not weight.shape and pattern.search(weight.name)), None)
 
 
-def _by_place(state: tuple[Weight, ...], index: int, *kinds: str) -> Weight | None:
+def _at_place(state: tuple[Weight, ...], index: int, *dtypes: str) -> Weight | None:
     """The scalar at a fixed place of the path layout; None where there is none of these dtypes.
 
     The iteration comes first, then the learning rate (`Optimizer.__init__`, keras/src/optimizers/base_optimizer.py,
     3.15).
     """
     for weight in state:
-        if weight.name is None and not weight.shape and weight.dtype in kinds and weight.path.endswith(f"vars/{index}"):
+        if (
+            weight.name is None
+            and not weight.shape
+            and weight.dtype in dtypes
+            and weight.path.endswith(f"vars/{index}")
+        ):
             return weight
     return None
 
@@ -344,7 +356,7 @@ def _companions(path: Path) -> list[Path]:
     except OSError:
         return []
     scored = [(_likeness(stem, _stem(entry.name)), entry) for entry in entries[:_MAX_SIBLINGS]]
-    close = sorted((pair for pair in scored if pair[0] >= 0.6), key=lambda pair: (-pair[0], pair[1].name))
+    close = sorted((pair for pair in scored if pair[0] >= _LEAST_LIKENESS), key=lambda pair: (-pair[0], pair[1].name))
     return [path.parent / entry.name for _, entry in close if _is_architecture(entry.path)][:_MOST_COMPANIONS]
 
 

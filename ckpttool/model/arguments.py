@@ -66,7 +66,7 @@ class Args:
             entry["class_name"],
             config,
             built_shapes(entry.get("build_config")),
-            _foreign(entry),
+            _is_foreign(entry),
             _is_operation(entry),
             depth,
             entry_name,
@@ -233,7 +233,7 @@ class Args:
         return self.policy.variable_dtype
 
 
-def first(inputs: Inputs) -> Shape | None:
+def first_shape(inputs: Inputs) -> Shape | None:
     """The shape of the first input, None where it is not known."""
     return inputs[0] if inputs else None
 
@@ -260,7 +260,7 @@ def built_shapes(build_config: Any) -> Inputs:
     return tuple(read_shape(entry) for entry in value[:MAX_RANK]) if isinstance(value, list) else ()
 
 
-def _foreign(entry: Mapping[str, Any]) -> bool:
+def _is_foreign(entry: Mapping[str, Any]) -> bool:
     """Whether a Keras 3 config names a module outside Keras; older ones name none."""
     if "module" not in entry:
         return False

@@ -12,8 +12,8 @@ from ckpttool.model.layers.table import FUNCTIONS, MODELS, output_shapes
 from ckpttool.model.output_rule import Outputs
 from ckpttool.model.sizes import Inputs, Shape, read_shape
 
-_BESIDE = ("mask", "initial_state", "constants")
-MAX_FOLLOWED = 30_000  # calls of layers, those in models counted at every call of the model
+_STATE_ARGUMENTS = ("mask", "initial_state", "constants")
+MAX_CALLS = 30_000  # calls of layers, those in models counted at every call of the model
 _SHAPES = ("batch_shape", "batch_input_shape")
 
 
@@ -48,10 +48,10 @@ def is_built(model: Args) -> bool:
     an input shape."""
     if model.class_name != "Sequential" or model.built or read_shape(model.config.get("build_input_shape")):
         return True
-    return any(map(_gives_shape, steps_of(model)[:1]))
+    return any(map(_is_input_shape_known, steps_of(model)[:1]))
 
 
-def _gives_shape(first: Step) -> bool:
+def _is_input_shape_known(first: Step) -> bool:
     """Whether the input shape of a Sequential model follows from its first layer. A known output shape is not enough:
     that of a GRU is known without the input."""
     shapes = sum(first.outputs, ()) if first.args.class_name == "InputLayer" else first.inputs
@@ -62,20 +62,20 @@ def outputs_of(args: Args, call: Call) -> Outputs:
     """The output shapes of a layer or model. Raises ConfigError."""
     if not is_model(args):
         return output_shapes(args, call, outputs_of)
-    return _ends(args, steps_of(args, call.inputs))
+    return _model_outputs(args, steps_of(args, call.inputs))
 
 
 def steps_of(model: Args, inputs: Inputs = ()) -> tuple[Step, ...]:
     """The layers of a model in the order of its config, for inputs of these shapes where they are known.
 
-    Raises ConfigError for connections that make no sense: a layer that is not there, a circle, a name twice.
+    Raises ConfigError for connections that make no sense: a layer that is not there, a circle, a name repeated.
     """
     key = (id(model.config), inputs)
-    if key not in model.memo:  # a model inside others is asked for its outputs and its parts, once a level
+    if key not in model.memo:  # without this, work doubles with each level of nested models
         layers = model.layers("layers")
         chained = model.class_name == "Sequential"
         steps = tuple(_chain(model, layers, inputs)) if chained else _graph(model, layers, inputs)
-        model.memo[key] = (model.config, steps)  # with the config, whose id nothing else gets while it lives
+        model.memo[key] = (model.config, steps)  # keeps the config, so that no other gets its id
     known: tuple[Step, ...] = model.memo[key][1]
     return known
 
@@ -116,28 +116,27 @@ def first_nodes(layers: Mapping[str, Args], referred: Iterable[tuple[str, Tensor
     lowest: dict[str, int] = {}
     for name, tensor in referred:
         if tensor.layer not in layers:
-            raise _call_on_none(layers, name, tensor.layer)
+            raise _missing_layer_error(layers, name, tensor.layer)
         lowest[tensor.layer] = min(tensor.node, lowest.get(tensor.layer, tensor.node))
     return {name: 1 if is_model(layers[name]) and node == 1 else 0 for name, node in lowest.items()}
 
 
-def _call_on_none(layers: Mapping[str, Args], name: str, taken: str) -> ConfigError:
-    """The error for a layer that is called on one that the model does not have.
+def _missing_layer_error(layers: Mapping[str, Args], name: str, source: str) -> ConfigError:
+    """The error for a layer that is called on a layer that the model does not have.
 
-    Keras 2.5 to 2.15 make the entry of a layer once for all models that have it, and write the calls of each of them
-    into it, so that those of the last stand in all (`SharedObjectSavingScope`, keras/src/saving/legacy/
-    serialization.py, and `get_network_config`, keras/src/engine/functional.py, 2.15); it cannot load such a file
-    itself.
+    Keras 2.5 to 2.15 write one entry for a layer that is in several models, and each model writes its calls into it, so
+    that only those of the last model remain (`SharedObjectSavingScope`, keras/src/saving/legacy/serialization.py, and
+    `get_network_config`, keras/src/engine/functional.py, 2.15). Keras cannot load such a file itself.
     """
     models = (args for args in layers.values() if is_model(args))
-    holder = next((model.name for model in models if {name, taken} <= _names_in(model)), None)
+    holder = next((model.name for model in models if {name, source} <= _names_in(model)), None)
     if holder is None:
-        return ConfigError("a layer is called on one that does not exist", where=name, found=taken)
+        return ConfigError("a layer is called on one that does not exist", where=name, found=source)
     return ConfigError(
-        f"the calls of a layer are lost: Keras 2.5 to 2.15 wrote over them those that it has in the model {holder}",
+        f"the calls of a layer are lost: Keras 2.5 to 2.15 stored its calls in the model {holder} in their place",
         where=name,
-        found=f"a call on {taken}, a layer of {holder}",
-        hint="build the model by your code, and load the weights of the file into it",
+        found=f"a call on {source}, a layer of {holder}",
+        hint="build the model with your code and load the weights of the file into it",
     )
 
 
@@ -148,14 +147,14 @@ def _names_in(model: Args) -> set[str]:
     return {str(entry.get("name")) for entry in entries}
 
 
-def _followed(entry: Any) -> int:
-    """The number of calls when every call of a layer is followed, and every call of a model with all calls in it."""
+def _call_count(entry: Any) -> int:
+    """The number of calls of a layer; of a model, the calls of the layers inside it, times its own."""
     if not isinstance(entry, Mapping):
         return 0
     calls, config = entry.get("inbound_nodes"), entry.get("config")
     times = max(1, len(calls)) if isinstance(calls, list) else 1
     inner = config.get("layers") if isinstance(config, Mapping) else None
-    return times * (sum(map(_followed, inner)) if isinstance(inner, list) and inner else 1)
+    return times * (sum(map(_call_count, inner)) if isinstance(inner, list) and inner else 1)
 
 
 class _Graph:
@@ -163,16 +162,16 @@ class _Graph:
 
     def __init__(self, model: Args, layers: list[Args], inputs: Inputs) -> None:
         entries: list[Mapping[str, Any]] = list(model.config["layers"])
-        if sum(map(_followed, entries)) > MAX_FOLLOWED:
+        if sum(map(_call_count, entries)) > MAX_CALLS:
             raise ConfigError(
-                f"its layers are called more than {MAX_FOLLOWED:,} times, those in models for each call of the model",
+                f"its layers are called more than {MAX_CALLS:,} times, those in models for each call of the model",
                 where="/".join(model.path),
                 hint="name a smaller model, such as one inside it that is saved by itself: no more calls are followed",
             )
         self.names = [name_in_graph(entry, args) for entry, args in zip(entries, layers, strict=True)]
-        twice = next((name for name, count in Counter(self.names).items() if count > 1), None)
-        if twice is not None:
-            raise ConfigError("two layers of a model have the same name", where="/".join(model.path), found=twice)
+        repeated = next((name for name, count in Counter(self.names).items() if count > 1), None)
+        if repeated is not None:
+            raise ConfigError("two layers of a model have the same name", where="/".join(model.path), found=repeated)
         self.layers = dict(zip(self.names, layers, strict=True))
         for tensor in read_references([model.config.get(key) for key in ("input_layers", "output_layers")]):
             if tensor.layer not in self.layers:
@@ -184,41 +183,46 @@ class _Graph:
         self.calls = {name: read_calls(entry) for name, entry in zip(self.names, entries, strict=True)}
         self.input_shapes = dict(zip(_input_names(model), inputs, strict=False))
         referred = ((name, tensor) for name, calls in self.calls.items() for call in calls for tensor in call.tensors)
-        self.first = first_nodes(self.layers, referred)
+        self.first_calls = first_nodes(self.layers, referred)
         self.outputs: dict[str, dict[int, Outputs]] = {name: {} for name in self.names}
         self.sizes: dict[tuple[str, int], Shape | None] = {}
 
+    def source_of(self, tensor: Tensor) -> tuple[str, int]:
+        """The name of the layer that a tensor comes from, and the number of its call, counted from 0."""
+        return tensor.layer, tensor.node - self.first_calls.get(tensor.layer, 0)
+
     def shape_of(self, tensor: Tensor) -> Shape | None:
         """The shape of a tensor, computed where it can be, else the one that the config states."""
-        outputs = self.outputs.get(tensor.layer, {}).get(tensor.node - self.first.get(tensor.layer, 0), ())
+        name, number = self.source_of(tensor)
+        outputs = self.outputs.get(name, {}).get(number, ())
         shape = outputs[tensor.output] if 0 <= tensor.output < len(outputs) else None
         return tensor.shape if shape is None else shape
 
-    def run(self, name: str, at: int) -> None:
+    def run(self, name: str, number: int) -> None:
         """Compute the output shapes of one call, all of whose input shapes are known by now."""
         args = self.layers[name]
         if not self.calls[name]:
             shape = self.input_shapes.get(name) or _declared(args)
             self.outputs[name][0] = (shape,) if args.class_name == "InputLayer" else ()
             return
-        call = self.known(self.calls[name][at])
-        self.outputs[name][at] = outputs_of(args, call)
+        call = self.with_shapes(self.calls[name][number])
+        self.outputs[name][number] = outputs_of(args, call)
         if args.class_name in FUNCTIONS and not args.foreign:
             from ckpttool.model.tensorflow_ops.inference import sizes_of  # few models have such functions
 
-            self.sizes[name, at] = sizes_of(args, call)
+            self.sizes[name, number] = sizes_of(args, call)
 
-    def known(self, call: Call) -> Call:
+    def with_shapes(self, call: Call) -> Call:
         """The call with all shapes that are known by now, and with all sizes that its tensors hold."""
         return call.replaced(lambda tensor: replace(tensor, shape=self.shape_of(tensor), sizes=self._sizes_in(tensor)))
 
     def _sizes_in(self, tensor: Tensor) -> Shape | None:
-        return self.sizes.get((tensor.layer, tensor.node - self.first.get(tensor.layer, 0)))
+        return self.sizes.get(self.source_of(tensor))
 
     def step(self, name: str) -> Step:
         """The layer with all its calls."""
-        outputs = tuple(self.outputs[name][at] for at in sorted(self.outputs[name]))
-        return Step(self.layers[name], tuple(map(self.known, self.calls[name])), outputs)
+        outputs = tuple(self.outputs[name][number] for number in sorted(self.outputs[name]))
+        return Step(self.layers[name], tuple(map(self.with_shapes, self.calls[name])), outputs)
 
 
 def _graph(model: Args, layers: list[Args], inputs: Inputs) -> tuple[Step, ...]:
@@ -247,7 +251,7 @@ def _dependencies(graph: _Graph) -> tuple[dict[_Key, int], dict[_Key, list[_Key]
     dependents: dict[_Key, list[_Key]] = defaultdict(list)
     for name, calls in graph.calls.items():
         for at, call in enumerate(calls):
-            for source in {(t.layer, t.node - graph.first.get(t.layer, 0)) for t in call.tensors}:
+            for source in {graph.source_of(tensor) for tensor in call.tensors}:
                 if source in waiting:
                     waiting[name, at] += 1
                     dependents[source].append((name, at))
@@ -264,15 +268,15 @@ def _input_names(model: Args) -> list[str]:
     return [tensor.layer for tensor in read_references(model.config.get("input_layers"))]
 
 
-def _ends(model: Args, steps: tuple[Step, ...]) -> Outputs:
+def _model_outputs(model: Args, steps: tuple[Step, ...]) -> Outputs:
     """The output shapes of a model."""
     if model.class_name == "Sequential":
         return steps[-1].outputs[0] if steps else ()
     outputs = {step.args.name: step.outputs for step in steps}
-    return tuple(_end(outputs, tensor) for tensor in read_references(model.config.get("output_layers")))
+    return tuple(_shape_of_output(outputs, tensor) for tensor in read_references(model.config.get("output_layers")))
 
 
-def _end(outputs: Mapping[str, tuple[Outputs, ...]], tensor: Tensor) -> Shape | None:
+def _shape_of_output(outputs: Mapping[str, tuple[Outputs, ...]], tensor: Tensor) -> Shape | None:
     calls = outputs.get(tensor.layer, ())
     shapes = calls[min(tensor.node, len(calls) - 1)] if calls and tensor.node >= 0 else ()
     return shapes[tensor.output] if 0 <= tensor.output < len(shapes) else None
@@ -280,5 +284,5 @@ def _end(outputs: Mapping[str, tuple[Outputs, ...]], tensor: Tensor) -> Shape | 
 
 def _built_for(call: Call) -> Inputs:
     """The shapes that a layer is built for when it is called: its inputs, without masks and states beside them."""
-    kwargs = {key: value for key, value in call.kwargs.items() if not key.endswith(_BESIDE)}
+    kwargs = {key: value for key, value in call.kwargs.items() if not key.endswith(_STATE_ARGUMENTS)}
     return Call(call.args, kwargs).inputs

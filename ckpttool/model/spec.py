@@ -159,8 +159,8 @@ def with_optimizer(spec: Spec, optimizer: Any) -> Spec:
 def _trainable(spec: Spec) -> "list[Trained]":
     """The weights that are trained, in the order of `model.trainable_variables`: layer after layer, in each in the
     order of its legacy list."""
-    turn = {name: at for at, name in enumerate(spec.layers)}
-    slots = [(turn.get(slot.group, -1), slot.index, slot) for slot in spec.slots if slot.index is not None]
+    position = {name: at for at, name in enumerate(spec.layers)}
+    slots = [(position.get(slot.group, -1), slot.index, slot) for slot in spec.slots if slot.index is not None]
     slots.sort(key=lambda entry: entry[:2])
     return [_trained(spec.model, slot) for _, _, slot in slots if slot.trainable]
 
@@ -206,17 +206,18 @@ def is_spec(value: Any) -> bool:
 def from_json(value: Mapping[str, Any]) -> Spec:
     """The spec in a JSON object. Raises ConfigError."""
     if value["schema"] != SCHEMA:
-        raise ConfigError("a spec of another version", expected=SCHEMA, found=str(value["schema"])[:60])
+        raise ConfigError("this spec has another version", expected=SCHEMA, found=str(value["schema"])[:60])
     keys = ("slots", "layers", "opaque", "empty", "optimizer")
-    slots, layers, opaque, empty, optimizer = (_list(value, key) for key in keys)
+    slots, layers, opaque, empty, optimizer = (_list_at(value, key) for key in keys)
     if not all(isinstance(name, str) for name in (*layers, *empty)):
         raise ConfigError("cannot be read as a spec", where="layers, empty", expected="lists of names")
     return Spec(
-        _text(value, "model", "spec"),
+        _text_at(value, "model", "spec"),
         tuple(_read_slot(slot, f"slots[{at}]") for at, slot in enumerate(slots)),
         tuple(layers),
         tuple(
-            Opaque(*_texts(entry, ("layer", "class_name", "path"), f"opaque[{at}]")) for at, entry in enumerate(opaque)
+            Opaque(*_texts_at(entry, ("layer", "class_name", "path"), f"opaque[{at}]"))
+            for at, entry in enumerate(opaque)
         ),
         tuple(empty),
         value.get("built") is not False,
@@ -227,32 +228,32 @@ def from_json(value: Mapping[str, Any]) -> Spec:
 
 
 def _read_pairs(value: Mapping[str, Any], key: str) -> tuple[tuple[str, str], ...]:
-    pairs = _list(value, key)
+    pairs = _list_at(value, key)
     if not all(isinstance(pair, list) and len(pair) == 2 and all(isinstance(p, str) for p in pair) for pair in pairs):
         raise ConfigError("cannot be read as a spec", where=key, expected="pairs of paths")
     return tuple((path, other) for path, other in pairs)
 
 
-def _list(value: Mapping[str, Any], key: str) -> list[Any]:
+def _list_at(value: Mapping[str, Any], key: str) -> list[Any]:
     items = value.get(key, [])
     if not isinstance(items, list) or len(items) > MAX_SLOTS:
         raise ConfigError("cannot be read as a spec", where=key, expected="a list")
     return items
 
 
-def _text(value: Any, key: str, where: str) -> str:
+def _text_at(value: Any, key: str, where: str) -> str:
     text = value.get(key) if isinstance(value, Mapping) else None
     if not isinstance(text, str):
         raise ConfigError("cannot be read as a spec", where=f"{where}.{key}", expected="a text")
     return text
 
 
-def _texts(value: Any, keys: tuple[str, ...], where: str) -> list[str]:
-    return [_text(value, key, where) for key in keys]
+def _texts_at(value: Any, keys: tuple[str, ...], where: str) -> list[str]:
+    return [_text_at(value, key, where) for key in keys]
 
 
 def _read_slot(value: Any, where: str) -> SpecSlot:
-    layer, name, dtype, path, group = _texts(value, ("layer", "name", "dtype", "path", "group"), where)
+    layer, name, dtype, path, group = _texts_at(value, ("layer", "name", "dtype", "path", "group"), where)
     dims, index, trainable = value.get("shape"), value.get("index"), value.get("trainable")
     shape = read_shape(dims)
     if (dims is not None and shape is None) or not isinstance(trainable, bool):

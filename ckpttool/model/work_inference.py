@@ -37,7 +37,7 @@ def work_steps(model: Args, inputs: Inputs, prefix: str = "") -> Iterator[WorkSt
             if is_model(step.args):
                 yield from work_steps(step.args, call.inputs, f"{path}/")
             else:
-                work = _of_layer(step.args, call, outputs)
+                work = _work_of_layer(step.args, call, outputs)
                 yield WorkStep(path, step.args, outputs, work, _reason(step.args, call) if work is None else "")
 
 
@@ -45,10 +45,10 @@ def work_of(args: Args, call: Call) -> Work | None:
     """The work of one call of a layer or model, None where it is not known. Raises ConfigError."""
     if is_model(args):
         return added(*(step.work for step in work_steps(args, call.inputs)))
-    return _of_layer(args, call, outputs_of(args, call))
+    return _work_of_layer(args, call, outputs_of(args, call))
 
 
-def _of_layer(args: Args, call: Call, outputs: Outputs) -> Work | None:
+def _work_of_layer(args: Args, call: Call, outputs: Outputs) -> Work | None:
     if args.operation:
         from ckpttool.model.operations.work import work_of_operation  # few models have operations
 
@@ -70,7 +70,7 @@ def _reason(args: Args, call: Call) -> str:
     if args.operation and not args.foreign:
         from ckpttool.model.operations.work import RULES
 
-        return _reason_of_inputs(call) if args.class_name in RULES else "its values say how much it computes"
+        return _reason_of_inputs(call) if args.class_name in RULES else "how much it computes depends on its values"
     row = row_of(args)
     if row is None:
         return _reason_of_own_class(args)
@@ -93,5 +93,5 @@ def _reason_of_inputs(call: Call) -> str:
     if any(shape is None for shape in call.inputs) or not call.inputs:
         return "the shape of its input is not known"
     if any(None in (shape or ()) for shape in call.inputs):
-        return "a size of its input is open: --input gives the shapes of a model's inputs"
+        return "a size of its input is not known: give the shapes of the model's inputs with --input"
     return "its arguments or its weights leave a size open"

@@ -43,7 +43,7 @@ _SIGNATURES = 10
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
 _RED, _GREEN = "\x1b[31m", "\x1b[32m"
 _KERAS_3 = "Keras 3, which TensorFlow has from 2.16 on; weights for Keras 2: ckpttool convert MODEL for_keras_2.h5"
-_SECTION_GUESS = " (a guess by the names of variables)"
+_SECTION_GUESS = " (guessed from the names of variables)"
 _SECTION_LABELS = {
     Section.MODEL: "weights",
     Section.OPTIMIZER: "optimizer state",
@@ -89,12 +89,10 @@ def _layers(result: Listing, style: Style) -> str:
 
 def table(cells: list[list[str]], titles: list[str]) -> str:
     """A table without its empty columns."""
-    empty = [n for n, _ in enumerate(titles) if n and not any(line[n] for line in cells)]
-    columns = [n for n in range(len(titles)) if n not in empty]
-    align = ["right" if titles[n] in _RIGHT else "left" for n in columns]
-    body = [[line[n] for n in columns] for line in cells]
-    heads = [titles[n] for n in columns]
-    return plain_table(body, heads, align)
+    columns = [column for column in range(len(titles)) if column == 0 or any(line[column] for line in cells)]
+    align = ["right" if titles[column] in _RIGHT else "left" for column in columns]
+    body = [[line[column] for column in columns] for line in cells]
+    return plain_table(body, [titles[column] for column in columns], align)
 
 
 class _Node:
@@ -155,7 +153,7 @@ def info(result: Info, style: Style) -> str:
     return "\n".join(f"{label}  {printable(text)}" for label, (_, text) in zip(head, lines, strict=True))
 
 
-def _sum(total: Total) -> str:
+def _total(total: Total) -> str:
     """The numbers of weights, parameters and bytes of a section."""
     return f"{count_of(total.weights, 'weight')}, {count_of(total.params, 'parameter')}, {size(total.nbytes)}"
 
@@ -170,11 +168,11 @@ def facts(result: Info) -> Iterator[tuple[str, str]]:
     yield "model", " ".join(filter(None, (result.model_class, result.model_name and f"'{result.model_name}'")))
     yield "layers", _layer_count(result)
     yield "Keras 3", in_keras_3(result.support) if result.support else ""
-    for (label, text), (name, _) in zip(_ends("input", result.inputs), result.inputs, strict=True):
+    for (label, text), (name, _) in zip(_named_shapes("input", result.inputs), result.inputs, strict=True):
         yield label, f"{text} {result.layouts.get(name, '')}".rstrip()
-    yield from _ends("output", result.outputs)
+    yield from _named_shapes("output", result.outputs)
     for section, total in result.totals.items():
-        yield _SECTION_LABELS[section], _sum(total) + (_SECTION_GUESS if result.sections_inferred else "")
+        yield _SECTION_LABELS[section], _total(total) + (_SECTION_GUESS if result.sections_inferred else "")
     if result.trainable is not None and result.non_trainable is not None:
         yield "parameters", by_training(result)
     for lookup, entries in result.lookups:
@@ -195,15 +193,18 @@ def _saved_model(model: SavedModel) -> Iterator[tuple[str, str]]:
     """The facts of a SavedModel beside its weights, one a line."""
     yield "tags", "; ".join(", ".join(tags) for tags in model.tags)
     for signature in model.signatures[:_SIGNATURES]:
-        yield "signature", f"{signature.name}: {_ends_of(signature.inputs)} -> {_ends_of(signature.outputs)}"
+        yield "signature", f"{signature.name}: {_tensors(signature.inputs)} -> {_tensors(signature.outputs)}"
     if model.signatures[_SIGNATURES:]:
-        yield "", f"and {len(model.signatures) - _SIGNATURES:,} signatures more"
+        yield "", f"and {len(model.signatures) - _SIGNATURES:,} more signatures"
     yield "functions", f"{model.functions:,}" if model.functions else ""
     yield "graph reads", ", ".join(f"assets/{name}" for name in model.assets[:_SIGNATURES])
-    yield "architecture", f"in {model.config_file}" if model.config_file else "no Keras config: it tells no layers"
+    yield (
+        "architecture",
+        f"in {model.config_file}" if model.config_file else "no Keras config: its layers are not known",
+    )
 
 
-def _ends_of(tensors: tuple[Tensor, ...]) -> str:
+def _tensors(tensors: tuple[Tensor, ...]) -> str:
     return ", ".join(f"{tensor.name} {tensor.dtype} {_shape(tensor)}" for tensor in tensors)
 
 
@@ -213,7 +214,9 @@ def _shape(tensor: Tensor) -> str:
 
 def _layer_count(result: Info) -> str:
     if result.layers is None:
-        reason = f"a {result.model_class} of Keras's own" if result.is_of_keras else "the model is of an own class"
+        reason = (
+            f"a {result.model_class} of Keras's own" if result.is_of_keras else "the model is of a class of your own"
+        )
         return f"not listed: {reason}" if result.model_class else ""
     return f"{result.layers:,}"
 
@@ -237,7 +240,7 @@ def in_keras_3(support: Support) -> str:
     return f"cannot build it: {first.description}"
 
 
-def _ends(label: str, ends: tuple[tuple[str, tuple[int | None, ...] | None], ...]) -> Iterator[tuple[str, str]]:
+def _named_shapes(label: str, ends: tuple[tuple[str, tuple[int | None, ...] | None], ...]) -> Iterator[tuple[str, str]]:
     for name, dims in ends:
         yield label, f"{name} {shape(dims)}" if dims is not None else f"{name} (shape not stated)"
 
@@ -273,13 +276,13 @@ def diff(result: Diff, style: Style) -> str:
     head = diffs.headline(result)
     if style.color:
         head = f"{_RED if result.differences else _GREEN}{head}{_PLAIN}"
-    tables = [_part(block) for block in diffs.blocks(result, style)]
+    tables = [_diff_table(block) for block in diffs.blocks(result, style)]
     return "\n\n".join(
         filter(None, ("\n".join([head, *diffs.sides(result)]), *tables, "\n".join(diffs.remarks(result))))
     )
 
 
-def _part(block: diffs.Block) -> str:
+def _diff_table(block: diffs.Block) -> str:
     return "\n".join(
         filter(None, (f"{block.title}:", table([list(row) for row in block.rows], list(block.headers)), block.rest))
     )

@@ -1,6 +1,6 @@
 """The choice of the loader with which Keras reads a file, and why."""
 
-from ckpttool.checkpoint import OF_TENSORFLOW, Checkpoint
+from ckpttool.checkpoint import TENSORFLOW_KINDS, Checkpoint
 from ckpttool.formats.weight_paths import PATH_KINDS
 from ckpttool.model.generations.generation import Generation
 from ckpttool.verification import (
@@ -20,7 +20,7 @@ def chosen_loader(checkpoint: Checkpoint, by: str, expected: Expectation) -> tup
     content. A model that expects no weights loads from any layout.
     """
     expects, support = bool(expected.spec.slots), expected.support
-    if checkpoint.kind in OF_TENSORFLOW:
+    if checkpoint.kind in TENSORFLOW_KINDS:
         by_keras_2 = support is not None and support.writer is Generation.KERAS_2
         return "graph", object_graphs.BECAUSE, [] if by_keras_2 else [object_graphs.UNSUPPORTED]
     if by == "auto" and support and old_keras.reads(checkpoint, support):

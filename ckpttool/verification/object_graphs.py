@@ -17,8 +17,8 @@ from ckpttool.verification.pairs import Pairing
 
 BECAUSE = "as tf.keras does, by the objects of the file"
 UNSUPPORTED = (
-    "File format not supported: Keras 3 loads no weights of a file of TensorFlow; `ckpttool convert` brings them into "
-    ".weights.h5 or .keras"
+    "File format not supported: Keras 3 cannot load weights from a file of TensorFlow; `ckpttool convert` writes them "
+    "to a .weights.h5 or .keras"
 )
 _NO_OBJECT = "the file has no object of this kind at its place"
 _NO_SLOT = "the architecture has no such layer"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ckpttool.alignment.vocabularies import FILE, WHOLE
+from ckpttool.alignment.vocabularies import FILE, WHOLE_MODEL_KINDS
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.formats.assets import asset_sizes
 from ckpttool.formats.weight_paths import keras3_path
@@ -14,7 +14,7 @@ def missing(spec: Spec, checkpoint: Checkpoint) -> Iterator[str]:
 
     Raises CheckpointError where the assets cannot be listed.
     """
-    if checkpoint.kind not in WHOLE:
+    if checkpoint.kind not in WHOLE_MODEL_KINDS:
         return
     stored = set(map(keras3_path, asset_sizes(checkpoint)))
     layers = {layer for layer, _ in spec.vocabularies}

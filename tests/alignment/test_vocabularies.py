@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import ckpttool
-from ckpttool.alignment.vocabularies import counted, lookups_in_checkpoint, outermost
+from ckpttool.alignment.vocabularies import lookups_in_checkpoint, outermost, with_entry_counts
 from ckpttool.model import read_architecture
 from ckpttool.model.architecture_parts import part_in
 
@@ -29,7 +29,9 @@ def lookups(value: Any, folder: Path, assets: tuple[str, ...] = ()) -> list[tupl
     with ckpttool.open(folder) as checkpoint:
         architecture = read_architecture(value)
         assert architecture is not None
-        lookups_with_counts = counted(checkpoint, outermost(lookups_in_checkpoint(checkpoint, part_in(architecture))))
+        lookups_with_counts = with_entry_counts(
+            checkpoint, outermost(lookups_in_checkpoint(checkpoint, part_in(architecture)))
+        )
         return [(lookup.layer, lookup.source, entries) for lookup, entries in lookups_with_counts]
 
 

@@ -83,7 +83,7 @@ def test_a_link_to_the_newest(tmp_path: Path) -> None:
     assert isinstance(keras.models.load_model(tmp_path / "newest.keras"), keras.Sequential)
     (tmp_path / "newest.keras").unlink()
     (tmp_path / "newest.keras").write_text("mine")
-    with pytest.warns(UserWarning, match="is not linked to e1-?2?.keras: something that is no link is there"):
+    with pytest.warns(UserWarning, match="is not linked to e1-?2?.keras: a file that is no link has this name"):
         fit(model(), ModelCheckpoint(tmp_path / "e{epoch}.keras", link="newest.keras"), epochs=1)
     assert (tmp_path / "newest.keras").read_text() == "mine"
 

@@ -44,7 +44,7 @@ def test_by_batches(every: int, at_once: int, calls: int) -> None:
         if done >= every:
             expected.append(call)
             done = 0
-    assert [call for call in range(calls) if schedule.after_batches(at_once)] == expected
+    assert [call for call in range(calls) if schedule.count_batches(at_once)] == expected
 
 
 @given(st.integers(1, 5), st.integers(1, 30))
@@ -56,18 +56,18 @@ def test_by_epochs(every: int, epochs: int) -> None:
     assert saved == [epoch for epoch in range(1, epochs + 1) if epoch % every == 0]
 
 
-def test_by_the_clock() -> None:
+def test_due_by_time() -> None:
     """So many minutes after the last save, whatever that was for."""
     clock = Clock()
     schedule = Schedule(None, minutes=1, clock=clock)
     schedule.begin()
     clock.now = 59
-    assert not schedule.by_the_clock()
+    assert not schedule.is_due_by_time()
     clock.now = 60
-    assert schedule.by_the_clock()
+    assert schedule.is_due_by_time()
     schedule.saved(1.0)
     clock.now = 119
-    assert not schedule.by_the_clock()
+    assert not schedule.is_due_by_time()
 
 
 @given(st.floats(0.01, 0.5), st.floats(0.1, 20), st.floats(0.5, 30), st.integers(20, 200))

@@ -88,7 +88,7 @@ def test_what_a_dead_run_was_about_to_delete(tmp_path: Path) -> None:
     assert [each.file for each in tidied.saved] == ["4.h5"]
     altered, foreign = (str(each.message) for each in caught)
     assert "2.h5 is not deleted: altered" in altered
-    assert foreign.startswith(f"{NAME} says that best-3.h5 in {tmp_path} should be deleted, and not by this training")
+    assert foreign.startswith(f"{NAME} in {tmp_path} lists best-3.h5 as to be deleted by another training")
     tidy(tmp_path, "best-{epoch}.h5")
     assert not (tmp_path / "best-3.h5").exists()
 

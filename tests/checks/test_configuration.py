@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from ckpttool.checks.configuration import nearest, read_policy
+from ckpttool.checks.configuration import nearest_configuration, read_policy
 from ckpttool.checks.policy import PathIgnore, Policy
 from ckpttool.checks.rule import Severity
 from ckpttool.errors import ConfigurationError
@@ -155,7 +155,7 @@ def test_everything_at_once(written: Callable[..., Path]) -> None:
     )
     message = str(caught.value)
     assert message.startswith(f"{path}: has 10 mistakes in it\n")
-    assert "there are select, ignore, fail-on," in message
+    assert "expected one of select, ignore, fail-on," in message
     assert message.replace("\n", "").isprintable()
 
 
@@ -181,13 +181,13 @@ def test_nearest(tmp_path: Path) -> None:
     deep.mkdir(parents=True)
     top = tmp_path / "pyproject.toml"
     top.write_text("[tool.ckpttool.check]\n")
-    assert nearest(deep) == top
+    assert nearest_configuration(deep) == top
     (tmp_path / "a/pyproject.toml").write_text("[tool.other]\nx = 1\n[tool.ckpttool.other]\n")
-    assert nearest(deep) == top
+    assert nearest_configuration(deep) == top
     (deep / "pyproject.toml").write_text("[tool.ckpttool.check]\n")
-    assert nearest(deep) == deep / "pyproject.toml"
+    assert nearest_configuration(deep) == deep / "pyproject.toml"
     (deep / "ckpttool.toml").write_text("")
-    assert nearest(deep) == deep / "ckpttool.toml"
+    assert nearest_configuration(deep) == deep / "ckpttool.toml"
 
 
 BAD = {

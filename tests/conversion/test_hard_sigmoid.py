@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ckpttool.conversion.config.hard_sigmoid import KNOWN, scaled
+from ckpttool.conversion.config.hard_sigmoid import KNOWN, scaled_weights
 from ckpttool.model.arguments import Args
 from tests.live import keras
 
@@ -30,5 +30,5 @@ def test_known_are_those_of_keras() -> None:
 )
 def test_gates_that_are_scaled(class_name: str, config: dict[str, Any], gates: tuple[bool, ...] | None) -> None:
     """The gates before a hard_sigmoid are scaled; none where the function is applied to more than a sum of weights."""
-    result = scaled(Args(class_name, config))
+    result = scaled_weights(Args(class_name, config))
     assert (result and result.gates) == gates

@@ -348,7 +348,7 @@ def test_a_wrapper_that_marks_a_layer_is_taken_off(tmp_path: Path) -> None:
     model = keras.saving.load_model(tmp_path / "new.keras", custom_objects=OBJECTS)
     np.testing.assert_allclose(model(X), (X * W + SEEN) @ KERNEL + BIAS, rtol=1e-6)
     result = plan(legacy(tmp_path / "other.h5", wrapped("QuantizeWrapperV2", "q"), stored), "new.keras")
-    assert "which is for Keras 2 alone" in result.refusals[0].what
+    assert "which is for Keras 2 only" in result.refusals[0].what
 
 
 @pytest.mark.parametrize(("activation", "written"), [("mine", "mine"), ("relu", None), ("gelu", "gelu")])

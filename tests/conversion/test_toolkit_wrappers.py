@@ -122,7 +122,7 @@ def test_wrappers_that_compute_are_refused(class_name: str, tmp_path: Path) -> N
     """Layers that compute with quantized or clustered weights are named, with the advice to strip them in Keras 2."""
     layer: Layer = (class_name, {"layer": inner("Dense", units=2)}, {"kernel": (3, 2), "bias": (2,)})
     source = legacy(tmp_path / "old.h5", layer, shape=(None, 3))
-    why = f"{class_name} of tensorflow_model_optimization, which is for Keras 2 alone; strip it there"
+    why = f"{class_name} of tensorflow_model_optimization, which is for Keras 2 only: strip it there first"
     assert ("l0", why) in [(refusal.where, refusal.what) for refusal in plan(source, tmp_path / "new.keras").refusals]
     with pytest.raises(ConversionError):
         convert(source, tmp_path / "new.keras")

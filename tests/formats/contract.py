@@ -20,7 +20,7 @@ from ckpttool.io.dtypes import itemsize
 from tests.samples import FIXTURES
 
 _LIMITS = (1, 7, 16, 1000, 1 << 20)
-_VALUES = (values.Contiguous, values.InMemory, values.Repeated, values.Refused, values.Chunked, npz._Array)
+_VALUES = (values.Contiguous, values.InMemory, values.Repeated, values.UnreadableValues, values.Chunked, npz._Array)
 _VALUES += (tensors.InShard, tensors.Gathered, tensors.Texts)
 _OF_SEVERAL_FILES = {"sharded", "tensorflow-checkpoint", "saved-model"}
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ckpttool
-from ckpttool.inspection.info import Info, describe, short
+from ckpttool.inspection.info import Info, describe, setting_text
 from tests.samples import FIXTURES, keras_like
 
 
@@ -47,7 +47,7 @@ def with_compile(tmp_path: Path, compiled: Any) -> Info:
 )
 def test_short(setting: Any, words: str) -> None:
     """Settings of `compile` are told in a few words."""
-    assert short(setting) == words
+    assert setting_text(setting) == words
 
 
 @given(
@@ -62,7 +62,7 @@ def test_short(setting: Any, words: str) -> None:
 )
 def test_short_of_junk(setting: Any) -> None:
     """A setting of any shape is told in a text, and never raises."""
-    assert isinstance(short(setting), str)
+    assert isinstance(setting_text(setting), str)
 
 
 def test_compile_settings() -> None:
@@ -182,7 +182,7 @@ def test_models_of_own_classes(tmp_path: Path, run: Callable[..., Any]) -> None:
     config = b'{"module": "mine", "class_name": "MyModel", "config": {}, "registered_name": "mine>MyModel"}'
     path = keras_like(tmp_path / "m.keras", config=config)
     assert info(path).layers is None
-    assert "layers           not listed: the model is of an own class" in run("info", path).out
+    assert "layers           not listed: the model is of a class of your own" in run("info", path).out
     refused = run("convert", path, tmp_path / "other.h5").err
     assert "stores a model of class MyModel" in refused
     assert "weights only" not in refused

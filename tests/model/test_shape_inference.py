@@ -48,7 +48,7 @@ def test_a_layer_that_is_not_there() -> None:
 
 def test_many_calls_are_no_accusation(monkeypatch: pytest.MonkeyPatch) -> None:
     """A graph of more calls than are followed is refused with their number and with what to do."""
-    monkeypatch.setattr(shape_inference, "MAX_FOLLOWED", 1)
+    monkeypatch.setattr(shape_inference, "MAX_CALLS", 1)
     with pytest.raises(ConfigError, match="called more than 1 times") as caught:
         steps_of(Args.of(model(wide(), layer("Dense", "a", "x", units=2))))
     assert "smaller model" in caught.value.hint
@@ -134,6 +134,6 @@ def test_calls_that_keras_wrote_over() -> None:
     inner = {**model(wide(), shared), "name": "inner", "inbound_nodes": [[["shared", 0, 0, {}]]]}
     inner["config"]["name"] = "inner"
     start = layer("InputLayer", "z", batch_input_shape=[None, 4])
-    with pytest.raises(ConfigError, match="those that it has in the model inner") as refusal:
+    with pytest.raises(ConfigError, match="its calls in the model inner") as refusal:
         list(steps_of(Args.of(model(start, shared, inner))))
     assert (refusal.value.where, refusal.value.found) == ("shared", "a call on x, a layer of inner")

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from ckpttool.alignment.alignment import Alignment
 from ckpttool.alignment.names import Namer
-from ckpttool.checkpoint import OF_TENSORFLOW, Checkpoint, Refusal, Section, Weight
+from ckpttool.checkpoint import TENSORFLOW_KINDS, Checkpoint, Refusal, Section, Weight
 from ckpttool.checks.integrity.rules import (
     LEFT_OVER,
     NO_WEIGHTS,
@@ -54,7 +54,7 @@ def slots(subject: Subject) -> Iterator[Outcome]:
 
 def _has_unread_objects(checkpoint: Checkpoint) -> bool:
     """Whether the weights of a TensorFlow file are an object graph's, and the graph could not be read."""
-    unread = checkpoint.kind in OF_TENSORFLOW and checkpoint.object_graph is None
+    unread = checkpoint.kind in TENSORFLOW_KINDS and checkpoint.object_graph is None
     return unread and any(_OF_OBJECT in path for path in checkpoint.weights)
 
 

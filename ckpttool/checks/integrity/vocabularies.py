@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from ckpttool.alignment.vocabularies import WHOLE, lookups_in_checkpoint, outermost
+from ckpttool.alignment.vocabularies import WHOLE_MODEL_KINDS, lookups_in_checkpoint, outermost
 from ckpttool.checks.integrity.rules import NO_VOCABULARY
 from ckpttool.checks.rule import Finding, Outcome
 from ckpttool.checks.subject import Subject
@@ -13,7 +13,7 @@ from ckpttool.model.architecture_parts import part_in
 def vocabularies(subject: Subject) -> Iterator[Outcome]:
     """The layers of a whole model whose vocabulary is not stored. Assets that cannot be read are for other rules."""
     checkpoint, architecture = subject.checkpoint, subject.architecture
-    if checkpoint is None or architecture is None or checkpoint.kind not in WHOLE:
+    if checkpoint is None or architecture is None or checkpoint.kind not in WHOLE_MODEL_KINDS:
         return
     try:
         lookups = outermost(lookups_in_checkpoint(checkpoint, part_in(architecture)))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ckpttool.alignment.alignment import Aligned, Alignment, Stored
 from ckpttool.alignment.assembly import weight_of
-from ckpttool.checkpoint import OF_TENSORFLOW, Checkpoint, Section, Weight
+from ckpttool.checkpoint import TENSORFLOW_KINDS, Checkpoint, Section, Weight
 from ckpttool.conversion.compile import tensorflow_state
 from ckpttool.conversion.compile.optimizer_scalars import (
     INNER,
@@ -26,7 +26,7 @@ from ckpttool.conversion.compile.optimizer_scalars import (
     whole_steps,
 )
 from ckpttool.conversion.compile.optimizers import COMPUTED_PRODUCT
-from ckpttool.conversion.compile.stored_state import LATE, WHERE, Key, StoredState, stored_state_of
+from ckpttool.conversion.compile.stored_state import ITERATION_UNTIL_2_10, WHERE, Key, StoredState, stored_state_of
 from ckpttool.conversion.compile.trained_weights import OwnWeight, Source, candidates
 from ckpttool.conversion.config.result import Rewritten
 from ckpttool.conversion.journal import Edit, Journal
@@ -100,7 +100,7 @@ def state(
 
 def _stored(checkpoint: Checkpoint, alignment: Alignment) -> list[Weight]:
     """The stored variables of the optimizer, in the order of the file. Raises StateNotConvertible."""
-    if checkpoint.kind in OF_TENSORFLOW:
+    if checkpoint.kind in TENSORFLOW_KINDS:
         return tensorflow_state.state_of(checkpoint, frozenset(alignment.by_path()))
     weights = checkpoint.section(Section.OPTIMIZER)
     return [weight for weight in weights if not weight.path.startswith(f"optimizer/{INNER}")]  # which are stored twice
@@ -275,7 +275,7 @@ class _Conversion(NamedTuple):
 def _begins_late(stored: Sequence[Weight]) -> bool:
     """Whether the writer's optimizer made the variables for a weight at its first gradient, as in tf.keras up to 2.10
     (`OptimizerV2._create_all_weights`, keras/optimizers/optimizer_v2/optimizer_v2.py)."""
-    return LATE.match(stored[0].path) is not None
+    return ITERATION_UNTIL_2_10.match(stored[0].path) is not None
 
 
 def _name(slot: SpecSlot) -> str:

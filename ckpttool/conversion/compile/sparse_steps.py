@@ -12,7 +12,7 @@ from typing import Any
 
 from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.conversion.compile.optimizer_scalars import inside
-from ckpttool.conversion.compile.stored_state import LATE, WHERE
+from ckpttool.conversion.compile.stored_state import ITERATION_UNTIL_2_10, WHERE
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
 from ckpttool.model.spec import Spec
@@ -29,7 +29,7 @@ def leaves_rows(checkpoint: Checkpoint, origin: Origin) -> bool:
     it has none, as it was not trained, by the version."""
     state = checkpoint.section(Section.OPTIMIZER)
     if state:
-        return LATE.match(state[0].path) is not None
+        return ITERATION_UNTIL_2_10.match(state[0].path) is not None
     return not origin.of_many_backends and origin.before(*_NEW_OPTIMIZERS)
 
 

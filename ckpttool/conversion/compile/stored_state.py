@@ -36,6 +36,8 @@ _KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 Key = tuple[str, int]
 """A kind of array, and the number of the trained weight to which it belongs."""
+_Keys = list[tuple[str, int, tuple[int, ...]]]
+"""The kinds of arrays in their order, each with the number of its weight, and its shape."""
 
 
 class StoredState(NamedTuple):
@@ -85,6 +87,7 @@ def stored_state_of(
         raise StateNotConvertible(
             f"{len(stored)} arrays for {len(shapes)} trained weights are not the state of {class_name}"
         )
+    # Where arrays of one number fit in several ways: nearly every writer has one number in front, the iteration.
     return min(readings, key=lambda reading: abs(len(reading.front) - 1))
 
 
@@ -103,17 +106,13 @@ def _fits(kind: str, stored: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     return stored == shape or (kind == "velocity_hat" and stored == (1,))
 
 
-_Keys = list[tuple[str, int, tuple[int, ...]]]
-"""The kinds of arrays in their order, each with the number of its weight, and its shape."""
-
-
 def _orders(
     stored: Sequence[Weight], shapes: Sequence[tuple[int, ...]], optimizer: Mapping[str, Any]
 ) -> Iterator[_Keys]:
     """The orders in which the writer may have listed its arrays; by their names, that of Keras 3 alone."""
     if _SINCE_2_11.fullmatch(stored[0].path):
         yield _keras3_order(shapes, optimizer)
-        if optimizer["class_name"] == "SGD":
+        if optimizer["class_name"] == "SGD":  # since 2.11 it keeps momenta even where momentum is 0
             yield _keras3_order(shapes, {**optimizer, "config": {**optimizer["config"], "momentum": 0.5}})
         return
     for kinds in _old_kinds(optimizer):
@@ -124,7 +123,7 @@ def _orders(
 
 
 _SINCE_2_11 = re.compile(r"optimizer_weights/iteration(:0)?|optimizer/(inner_optimizer/)?vars/0")
-LATE = re.compile(r"optimizer_weights/\w+/iter(:0)?$")
+ITERATION_UNTIL_2_10 = re.compile(r"optimizer_weights/\w+/iter(:0)?$")
 # Before, the iteration was "iterations", "Adam/iterations:0", "param_0" or "training/Adam/iter:0".
 
 

@@ -13,7 +13,7 @@ from ckpttool.conversion.config.entries import layer_entry
 from ckpttool.conversion.journal import Edit, Journal, NeedKind
 from ckpttool.model.arguments import Args
 
-OLD = "hard_sigmoid"
+HARD_SIGMOID = "hard_sigmoid"
 FACTOR = 1.2
 ANOTHER_SLOPE = "whose slope was 0.2 and is 1/6 in Keras 3"
 REGISTERED = "ckpttool>hard_sigmoid"
@@ -41,7 +41,7 @@ KEEP_WEIGHTS = Edit(
 EDITS = (SCALE_WEIGHTS, SCALE_INPUT, KEEP_WEIGHTS)
 
 
-class Scaled(NamedTuple):
+class ScaledWeights(NamedTuple):
     """Weights of a layer that are multiplied by `FACTOR`: those of these slots, in the gates that are marked. Gates are
     equal parts of the last axis."""
 
@@ -89,23 +89,25 @@ _RECURRENT: Mapping[str, tuple[tuple[bool, ...], tuple[bool, ...] | None]] = Map
 KEYS = ("activation", "recurrent_activation")
 
 
-def uses_old(args: Args) -> tuple[str, ...]:
+def old_function_keys(args: Args) -> tuple[str, ...]:
     """The arguments of a layer whose value is the old function."""
-    return tuple(key for key in KEYS if args.config.get(key) == OLD)
+    return tuple(key for key in KEYS if args.config.get(key) == HARD_SIGMOID)
 
 
-def scaled(args: Args) -> Scaled | None:
+def scaled_weights(args: Args) -> ScaledWeights | None:
     """The weights of a layer to be multiplied, None where no multiplication of weights has the same effect."""
-    used = uses_old(args)
+    used = old_function_keys(args)
     if args.class_name in _LINEAR:
-        return Scaled(_LINEAR[args.class_name])
+        return ScaledWeights(_LINEAR[args.class_name])
     if args.class_name not in _RECURRENT:
         return None
     by_key = dict(zip(("recurrent_activation", "activation"), _RECURRENT[args.class_name], strict=True))
     gates = [by_key[key] for key in used]
     if any(marked is None for marked in gates):
         return None
-    return Scaled(_WEIGHTS, tuple(any(of) for of in zip(*(marked for marked in gates if marked), strict=True)))
+    return ScaledWeights(
+        _WEIGHTS, tuple(any(marks) for marks in zip(*(marked for marked in gates if marked), strict=True))
+    )
 
 
 def registered_function(where: str, journal: Journal) -> Mapping[str, Any]:

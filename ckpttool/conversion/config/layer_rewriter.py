@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from ckpttool.conversion.config import functions, hard_sigmoid, lambdas, lookup_counts
 from ckpttool.conversion.config.bytecode import computed, signature
-from ckpttool.conversion.config.hard_sigmoid import Scaled
+from ckpttool.conversion.config.hard_sigmoid import ScaledWeights
 from ckpttool.conversion.config.keras3 import MODULES
 from ckpttool.conversion.config.labels import At
 from ckpttool.conversion.config.result import Unfilled
@@ -41,7 +41,7 @@ class LayerRewriter:
     origin: Origin = UNKNOWN
     labels: dict[str, str] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
-    scaled: dict[str, Scaled] = field(default_factory=dict)
+    scaled: dict[str, ScaledWeights] = field(default_factory=dict)
     arrangements: dict[str, Arrangement] = field(default_factory=dict)
     without_function: list[Unfilled] = field(default_factory=list)
     holders: set[str] = field(default_factory=set)
@@ -117,11 +117,11 @@ class LayerRewriter:
 
     def with_function(self, args: Args, at: At) -> Args:
         """A layer that Keras 3 does not have, with its old hard_sigmoid replaced. Raises NoEquivalent."""
-        used = hard_sigmoid.uses_old(args)
+        used = hard_sigmoid.old_function_keys(args)
         if used and self.options.keep_weights:
             function = hard_sigmoid.registered_function(at.label, self.journal)
             return replace(args, config={**args.config, **dict.fromkeys(used, function)})
-        scaled = hard_sigmoid.scaled(args)
+        scaled = hard_sigmoid.scaled_weights(args)
         if used and scaled is None:
             raise NoEquivalent(f"{args.class_name} with hard_sigmoid, whose slope differs in Keras 3")
         if used and scaled:
@@ -142,7 +142,7 @@ class LayerRewriter:
 
     def with_old_activation(self, args: Args, new: Mapping[str, Any], at: At) -> dict[str, Any]:
         """The entry of a layer with the old hard_sigmoid."""
-        used, scaled = hard_sigmoid.uses_old(args), hard_sigmoid.scaled(args)
+        used, scaled = hard_sigmoid.old_function_keys(args), hard_sigmoid.scaled_weights(args)
         if self.options.keep_weights or (scaled is None and args.class_name != "Activation"):
             if not self.options.keep_weights:
                 reason = f"{args.class_name} with hard_sigmoid as {' and '.join(used)}, whose slope differs in Keras 3"

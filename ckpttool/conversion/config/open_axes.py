@@ -17,7 +17,7 @@ from ckpttool.model.sizes import Shape, is_integer, read_shape
 
 STATE_AXIS = Edit(
     "state-axis",
-    "states the size of an axis of an input that a Normalization has as many means for",
+    "states the size of an open axis of an input: the number of means of its Normalization",
     "always: the layer takes no other size",
 )
 EDITS = (STATE_AXIS,)

@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ckpttool.conversion.config.hard_sigmoid import Scaled
+from ckpttool.conversion.config.hard_sigmoid import ScaledWeights
 from ckpttool.conversion.weights.transforms import Arrangement
 from ckpttool.paths import join_path
 
@@ -37,7 +37,7 @@ class Rewritten:
     config: dict[str, Any]
     labels: Mapping[str, str]
     weights: Mapping[str, str]
-    scaled: Mapping[str, Scaled]
+    scaled: Mapping[str, ScaledWeights]
     arrangements: Mapping[str, Arrangement]
     without_function: tuple[Unfilled, ...] = ()
     holders: Container[str] = ()
@@ -53,7 +53,7 @@ class Rewritten:
         place = _innermost(layer, self.labels)
         return self.labels[place] + whole[len(place) :] if place else whole
 
-    def scaled_at(self, label: str) -> Scaled | None:
+    def scaled_at(self, label: str) -> ScaledWeights | None:
         """The weights to be multiplied in the layer of the weight of this label, None where there are none."""
         return self.scaled.get(_innermost(label, self.scaled))
 

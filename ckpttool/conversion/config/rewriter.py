@@ -125,7 +125,7 @@ class _Rewriter(LayerRewriter):
         resolved = Args.of({**new, "class_name": args.class_name, "config": config})
         arrangement = deviations.variance_arrangement(resolved, self.generation, self.origin, at.label, self.journal)
         self.arrangements |= {join_path(at.label, deviations.SLOT): arrangement} if arrangement else {}
-        if hard_sigmoid.uses_old(resolved):
+        if hard_sigmoid.old_function_keys(resolved):
             return self.surrounded(resolved, self.with_old_activation(resolved, new, at), at)
         whole_numbers.check(resolved, at.dtype, at.label, self.journal)
         if whole_numbers.is_cast(resolved, at.dtype):
@@ -174,7 +174,7 @@ class _Rewriter(LayerRewriter):
         self.unlike_layers |= {at.label} if is_unlike else set()
         toolkit_wrappers.check(class_name, at.label, self.journal)
         functions.need_layer(registered, class_name, args.config, self.journal)
-        if hard_sigmoid.uses_old(args) and self.generation is not Generation.KERAS_3:
+        if hard_sigmoid.old_function_keys(args) and self.generation is not Generation.KERAS_3:
             self.journal.guess(at.label, f"{class_name} of your own uses hard_sigmoid, {hard_sigmoid.ANOTHER_SLOPE}")
         arguments = {key: value for key, value in args.config.items() if key not in _BASE_ONLY}
         config = self.nested(functions.of_own_class(arguments, self.place(at), self.journal), at)

@@ -29,7 +29,7 @@ STRIP = Edit(
 )
 EDITS = (STRIP,)
 
-_OF_TOOLKIT = frozenset(
+_TOOLKIT_CLASSES = frozenset(
     {
         *("ClusterWeights", "PruneLowMagnitude", "QuantizeAnnotate", "QuantizeLayer"),
         *("QuantizeWrapper", "QuantizeWrapperV2"),
@@ -38,36 +38,36 @@ _OF_TOOLKIT = frozenset(
 
 
 _WRAPPERS = frozenset({"PruneLowMagnitude", "QuantizeAnnotate"})
-_BESIDE = ("name", "inbound_nodes")
+_OUTER_KEYS = ("name", "inbound_nodes")  # which an entry has beside its class and config
 _STATE = frozenset({"mask", "threshold", "pruning_step"})
-_PRUNED = ("pointwise_kernel", "kernel", "embeddings")
+_PRUNED = ("pointwise_kernel", "kernel", "embeddings")  # by precedence, where several have the mask's shape
 
 
 def check(class_name: str, label: str, journal: Journal) -> None:
-    """Refuse a layer of the toolkit, which has none for Keras 3."""
-    if class_name in _OF_TOOLKIT:
+    """Refuse a layer of the toolkit, whose layers are for Keras 2 only."""
+    if class_name in _TOOLKIT_CLASSES:
         journal.refuse(
-            label, f"{class_name} of tensorflow_model_optimization, which is for Keras 2 alone; strip it there"
+            label, f"{class_name} of tensorflow_model_optimization, which is for Keras 2 only: strip it there first"
         )
 
 
 def unwrapped(checkpoint: Checkpoint, architecture: Architecture, journal: Journal) -> tuple[Checkpoint, Architecture]:
     """A checkpoint and an architecture of Keras 2 without such wrappers; their layers get the names of the wrappers."""
-    wrappers = [layer for layer in architecture.layers if _holds(layer.entry)]
-    new = with_config(architecture, _without(architecture.config, 0)) if wrappers else None
+    wrappers = [layer for layer in architecture.layers if _is_wrapper_entry(layer.entry)]
+    new = with_config(architecture, _without_wrappers(architecture.config, 0)) if wrappers else None
     if new is None:
         return checkpoint, architecture
     for layer in wrappers:
         journal.edit(STRIP, layer.path, f"{layer.class_name} of {layer.entry['config']['layer'].get('class_name')}")
     names = [layer.name for layer in wrappers]
     if checkpoint.kind in PATH_KINDS:
-        weights = dict(_at_paths(checkpoint, architecture, new, {layer.place for layer in wrappers}))
+        weights = dict(_weights_at_paths(checkpoint, architecture, new, {layer.place for layer in wrappers}))
     else:
-        weights = dict(_in_groups(checkpoint, names))
+        weights = dict(_weights_in_groups(checkpoint, names))
     return replace(checkpoint, weights=weights), new
 
 
-def _holds(entry: Any) -> bool:
+def _is_wrapper_entry(entry: Any) -> bool:
     """Whether an entry is that of such a wrapper, with a layer in it."""
     if not isinstance(entry, Mapping) or str(entry.get("class_name")) not in _WRAPPERS:
         return False
@@ -79,22 +79,25 @@ def _is_entry(value: Any) -> bool:
     return isinstance(value, Mapping) and isinstance(value.get("config"), Mapping)
 
 
-def _without(entry: Any, depth: int) -> Any:
+def _without_wrappers(entry: Any, depth: int) -> Any:
     """An entry with wrappers replaced by their layers, at any depth of models."""
     if not isinstance(entry, Mapping) or depth > MAX_DEPTH:
         return entry
-    if _holds(entry):
+    if _is_wrapper_entry(entry):
         outer, inner = entry["config"], entry["config"]["layer"]
         arguments = {key: outer[key] for key in ("name", "batch_input_shape") if key in outer}
-        beside = {key: entry[key] for key in _BESIDE if key in entry}
+        beside = {key: entry[key] for key in _OUTER_KEYS if key in entry}
         return {**inner, **beside, "config": {**inner["config"], **arguments}}
     config = entry.get("config")
     if not isinstance(config, Mapping) or not isinstance(config.get("layers"), list):
         return entry
-    return {**entry, "config": {**config, "layers": [_without(layer, depth + 1) for layer in config["layers"]]}}
+    return {
+        **entry,
+        "config": {**config, "layers": [_without_wrappers(layer, depth + 1) for layer in config["layers"]]},
+    }
 
 
-def _in_groups(checkpoint: Checkpoint, names: Sequence[str]) -> Iterator[tuple[str, Weight]]:
+def _weights_in_groups(checkpoint: Checkpoint, names: Sequence[str]) -> Iterator[tuple[str, Weight]]:
     """The weights of a legacy file without the state of pruning; those that were pruned, multiplied by their masks."""
     masks = dict[tuple[str | None, str], Weight]()
     others = list[Weight]()
@@ -121,7 +124,7 @@ def _pruned(weights: Sequence[Weight], layer: str | None, owner: str, mask: Weig
     return next((by_name[name] for name in _PRUNED if name in by_name), "")
 
 
-def _at_paths(
+def _weights_at_paths(
     checkpoint: Checkpoint, old: Architecture, new: Architecture, wrappers: set[tuple[str, ...]]
 ) -> Iterator[tuple[str, Weight]]:
     """The weights of the path layout at the paths that they have without the wrappers."""

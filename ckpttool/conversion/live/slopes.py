@@ -1,11 +1,11 @@
-"""hard_sigmoid in a live model that gets weights of Keras 0 to 2, where its slope was another: the weights that are
-multiplied by the factor."""
+"""Weights of Keras 0 to 2 for a live model with hard_sigmoid, whose slope was 0.2 and is 1/6: those that are multiplied
+by the factor."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ckpttool.conversion.config import hard_sigmoid
-from ckpttool.conversion.config.hard_sigmoid import ANOTHER_SLOPE, OLD, Scaled
+from ckpttool.conversion.config.hard_sigmoid import ANOTHER_SLOPE, HARD_SIGMOID, ScaledWeights
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
 from ckpttool.model import Architecture
@@ -14,27 +14,27 @@ from ckpttool.model.generations.generation import Generation
 from ckpttool.paths import join_path
 
 _GATES = "recurrent_activation"
-_BELOW = ("layer", "backward_layer", "cell")
-_OLD_FUNCTION = "name the function ckpttool.old_activations.hard_sigmoid in your model instead"
+_INNER_KEYS = ("layer", "backward_layer", "cell")
+_ADVICE = "name the function ckpttool.old_activations.hard_sigmoid in your model instead"
 
 
-def scaled_in(live: Architecture, generation: Generation | None, journal: Journal) -> dict[str, Scaled]:
+def scaled_in(live: Architecture, generation: Generation | None, journal: Journal) -> dict[str, ScaledWeights]:
     """The layers of a live model whose weights are multiplied, by their labels.
 
     Layers whose weights cannot make up for the slope are refused. Where the writer of the weights is not known, the
     weights are unchanged, which is noted as a guess.
     """
-    scaled = dict[str, Scaled]()
+    scaled = dict[str, ScaledWeights]()
     for label, args in _with_hard_sigmoid(live) if generation is not Generation.KERAS_3 else ():
-        layer_scaled = hard_sigmoid.scaled(args)
-        used = ", ".join(hard_sigmoid.uses_old(args))
+        layer_scaled = hard_sigmoid.scaled_weights(args)
+        used = ", ".join(hard_sigmoid.old_function_keys(args))
         if args.foreign:
             journal.guess(label, f"{args.class_name} of your own has hard_sigmoid as {used}, {ANOTHER_SLOPE}")
         elif generation is None:
             text = "it is not known whether the weights are of Keras 3"
             journal.guess(label, f"hard_sigmoid as {used}, {ANOTHER_SLOPE}: {text}, and they stay as they are")
         elif layer_scaled is None:
-            journal.refuse(label, f"{args.class_name} with {OLD} as {used}, {ANOTHER_SLOPE}; {_OLD_FUNCTION}")
+            journal.refuse(label, f"{args.class_name} with {HARD_SIGMOID} as {used}, {ANOTHER_SLOPE}; {_ADVICE}")
         else:
             journal.edit(hard_sigmoid.SCALE_WEIGHTS, label, used)
             scaled[label] = layer_scaled
@@ -64,7 +64,7 @@ def note_sigmoid(
 
 def _with_hard_sigmoid(live: Architecture) -> Iterator[tuple[str, Args]]:
     """The layers with hard_sigmoid in the config of a live model, with their labels."""
-    return ((label, args) for label, args in _entries(live) if hard_sigmoid.uses_old(args))
+    return ((label, args) for label, args in _entries(live) if hard_sigmoid.old_function_keys(args))
 
 
 def _entries(live: Architecture) -> Iterator[tuple[str, Args]]:
@@ -78,15 +78,18 @@ def _in_entry(entry: Mapping[str, Any], label: str) -> Iterator[tuple[str, Args]
     """A layer and the layers within it, with their labels."""
     args = Args.of(entry, label.count("/"))
     yield label, args
-    inner = [(key, args.config[key]) for key in _BELOW if isinstance(args.config.get(key), Mapping)]
+    inner = [(key, args.config[key]) for key in _INNER_KEYS if isinstance(args.config.get(key), Mapping)]
     for key in ("cells", "layers"):
         inner += [(key, inner_entry) for inner_entry in args.config.get(key) or () if isinstance(inner_entry, Mapping)]
     for key, inner_entry in inner if not args.foreign else ():
-        yield from _below(args, key, inner_entry, label)
+        yield from _in_wrapper(args, key, inner_entry, label)
 
 
-def _below(args: Args, key: str, entry: Mapping[str, Any], label: str) -> Iterator[tuple[str, Args]]:
-    """A layer within another. That of a Bidirectional counts twice where the backward layer is made of it."""
+def _in_wrapper(args: Args, key: str, entry: Mapping[str, Any], label: str) -> Iterator[tuple[str, Args]]:
+    """The layer under a key of a wrapper, and the layers within it, with their labels.
+
+    The layer of a Bidirectional comes twice, forward and backward, unless it names a backward layer of its own.
+    """
     name = Args.of(entry).name
     if (args.class_name, key) != ("Bidirectional", "layer"):
         yield from _in_entry(entry, join_path(label, name))

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ckpttool.checkpoint import Refused, Values
+from ckpttool.checkpoint import UnreadableValues, Values
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError
 from ckpttool.formats.hdf5.chunks import ChunkReader
 from ckpttool.formats.hdf5.headers import UNDEFINED, Hdf5Bytes
@@ -110,7 +110,7 @@ def values_of(file: Hdf5Bytes, path: str, dataset: Dataset, reader: ChunkReader)
     """The values of a dataset; call `problem` first, which says whether they may be read."""
     error = problem(file, dataset)
     if error is not None:
-        return Refused(error.at(where=path))
+        return UnreadableValues(error.at(where=path))
     layout = dataset.layout
     if layout.kind == "compact":
         return InMemory(layout.data[: dataset.nbytes])

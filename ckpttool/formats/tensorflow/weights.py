@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from ckpttool.checkpoint import Refusal, Refused, Section, Values, Weight
+from ckpttool.checkpoint import Refusal, Section, UnreadableValues, Values, Weight
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError
 from ckpttool.formats import foreign
 from ckpttool.formats.builder import Parts
@@ -171,7 +171,7 @@ class _Reader:
         if problem is not None:
             return self._refuse(name, entry, problem)
         if isinstance(source, CheckpointError):  # which was refused once, for all of its tensors
-            return Refused(copy(source).at(where=self.shards.names[entry.shard]))
+            return UnreadableValues(copy(source).at(where=self.shards.names[entry.shard]))
         dtype = DTYPES[entry.dtype][0]
         if entry.dtype == STRING:
             return _texts(self.bundle, source, name)
@@ -203,7 +203,7 @@ class _Reader:
             if problem is not None:
                 return self._refuse(name, entry, problem)
             if isinstance(source, CheckpointError):
-                return Refused(copy(source).at(where=self.shards.names[box.entry.shard]))
+                return UnreadableValues(copy(source).at(where=self.shards.names[box.entry.shard]))
             piece = InShard(source, box.entry.offset, box.entry.size, box.entry.crc, name)
             values.append(Part(piece, box.starts, box.lengths))
         return Gathered(entry.shape or (), DTYPES[entry.dtype][1], tuple(values), 0, stored_size(entry))
@@ -213,7 +213,7 @@ class _Reader:
         self.parts.budget.spend(_WEIGHT_STEPS)
         if entry.shard not in self.shards.cut_off or not _is_beyond(entry, self.shards.by_number[entry.shard]):
             self.parts.refusals.append(Refusal.from_error(error, name))
-        return Refused(error.at(where=name))
+        return UnreadableValues(error.at(where=name))
 
 
 def _is_sound(entry: Entry, shards: Shards) -> bool:

@@ -16,7 +16,7 @@ from ckpttool.errors import UnsafeFileError
 from ckpttool.formats.keras_zip import CONFIG, METADATA, WEIGHTS, WEIGHTS_H5
 from ckpttool.formats.write.block_copy import Progress, copy, copy_with_crc, silent
 from ckpttool.formats.write.hdf5 import Layout
-from ckpttool.formats.write.path_layout import Content, laid_out
+from ckpttool.formats.write.path_layout import Content, file_layout
 from ckpttool.io.replacement import replacing, replacing_entries
 
 ASSETS = "assets"
@@ -40,7 +40,7 @@ class Model:
 
 def write_archive(path: str | os.PathLike[str], model: Model, on_progress: Progress = silent) -> None:
     """Write a `.keras`."""
-    weights = laid_out(model.content)
+    weights = file_layout(model.content)
     _check_assets(model.assets)
     with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, document in model.documents().items():
@@ -76,7 +76,7 @@ def _stream(archive: zipfile.ZipFile, file: BinaryIO, weights: Layout, on_progre
 
 def write_directory(path: str | os.PathLike[str], model: Model, on_progress: Progress = silent) -> None:
     """Write the unzipped form of a `.keras`. In a directory that exists, files that are no part of it stay."""
-    weights = laid_out(model.content)
+    weights = file_layout(model.content)
     _check_assets(model.assets)
     with replacing_entries(path, DIRECTORY) as scratch:
         for name, document in model.documents().items():

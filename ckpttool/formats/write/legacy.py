@@ -90,14 +90,14 @@ def names_attributes(attribute: str, names: Sequence[str]) -> dict[str, Attribut
     return {f"{attribute}{number}": Fixed(coded[start:stop], width) for number, (start, stop) in parts}
 
 
-def weights_laid_out(model: Layers) -> Layout:
+def weights_layout(model: Layers) -> Layout:
     """The HDF5 file of weights only."""
     file = _File()
     file.add_layers("", model)
     return layout(file.weights, file.attributes)
 
 
-def model_laid_out(model: Model) -> Layout:
+def model_layout(model: Model) -> Layout:
     """The HDF5 file of a whole model."""
     file = _File()
     attributes: dict[str, Attribute] = {"keras_version": model.layers.keras_version, "backend": model.layers.backend}
@@ -113,12 +113,12 @@ def model_laid_out(model: Model) -> Layout:
 
 def write_weights(path: str | os.PathLike[str], model: Layers, on_progress: Progress = silent) -> None:
     """Write a legacy `.h5` of weights only."""
-    _write(path, weights_laid_out(model), on_progress)
+    _write(path, weights_layout(model), on_progress)
 
 
 def write_model(path: str | os.PathLike[str], model: Model, on_progress: Progress = silent) -> None:
     """Write a legacy `.h5` of a whole model."""
-    _write(path, model_laid_out(model), on_progress)
+    _write(path, model_layout(model), on_progress)
 
 
 def _write(path: str | os.PathLike[str], layout: Layout, on_progress: Progress) -> None:

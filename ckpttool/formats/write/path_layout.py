@@ -52,7 +52,7 @@ def _group(path: str) -> str:
     return f"{path}/vars" if path else "vars"
 
 
-def laid_out(content: Content) -> Layout:
+def file_layout(content: Content) -> Layout:
     """The HDF5 file of this content."""
     file = _File()
     for group, name, weights in content.objects():
@@ -62,9 +62,9 @@ def laid_out(content: Content) -> Layout:
 
 def write_file(path: str | os.PathLike[str], content: Content, on_progress: Progress = silent) -> None:
     """Write a `.weights.h5`."""
-    layout = laid_out(content)
+    blocks = file_layout(content).blocks()
     with replacing(path) as file:
-        copy(layout.blocks(), file, on_progress)
+        copy(blocks, file, on_progress)
 
 
 @dataclass(slots=True)
@@ -112,7 +112,7 @@ def sharded(name: str, content: Content, max_bytes: float) -> Sharded:
                 files.append(_File())
                 filled = sizes[-1]
             files[-1].add(group, None, {path: weight})
-            _note(weight_map, f"/{group}", _shard_name(stem, len(files) - 1))
+            _add_shard(weight_map, f"/{group}", _shard_name(stem, len(files) - 1))
     index = {"metadata": {"total_size": sum(sizes)}, "weight_map": weight_map}
     shards = {_shard_name(stem, number): file.layout() for number, file in enumerate(files)}
     return Sharded(json.dumps(index, indent=4), shards)
@@ -131,7 +131,7 @@ def _fitting_size(path: str, weight: Weight, max_bytes: float) -> float:
     return size
 
 
-def _note(weight_map: dict[str, str | list[str]], group: str, shard: str) -> None:
+def _add_shard(weight_map: dict[str, str | list[str]], group: str, shard: str) -> None:
     """Add the shard of a weight to those of its group, which are a list from the second weight on."""
     known = weight_map.get(group)
     if known is None:

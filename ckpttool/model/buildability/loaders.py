@@ -14,11 +14,11 @@ from ckpttool.model.buildability.values import Layer
 
 STEPS = Steps(construction.make, sequential.build, output_shapes_of)
 
-_OF_TENSORFLOW = {
-    "saved-model": "File format not supported: of a SavedModel Keras 3 makes a layer that predicts (TFSMLayer), and no "
-    "model; `ckpttool convert` does",
-    "tensorflow-checkpoint": "File format not supported: Keras 3 loads no checkpoint of TensorFlow; `ckpttool convert` "
-    "brings it into .keras or .weights.h5",
+_TENSORFLOW_REFUSALS = {
+    "saved-model": "File format not supported: Keras 3 makes only a layer for inference (TFSMLayer) of a SavedModel; "
+    "`ckpttool convert` makes a model",
+    "tensorflow-checkpoint": "File format not supported: Keras 3 cannot load a checkpoint of TensorFlow; `ckpttool "
+    "convert` makes a .keras or .weights.h5 of it",
 }
 """How Keras 3 refuses the containers of TensorFlow, whatever is in them (`load_model`, keras/src/saving/saving_api.py,
 3.15)."""
@@ -27,28 +27,28 @@ _OF_TENSORFLOW = {
 def buildability_of_keras(config: Any) -> Buildability:
     """Whether Keras builds the config of a `.keras` (`_model_from_config`, keras/src/saving/saving_lib.py)."""
     context = Context(STEPS, shared={})
-    model = _followed(lambda: _model(config, context), context)
+    model = _attempt(lambda: _deserialized_model(config, context), context)
     settings = config.get("compile_config") if isinstance(config, dict) else None
-    return _answer(context, lambda compiling: _compile(model, settings, compiling))
+    return _buildability_with_compile(context, lambda compiling: _compile(model, settings, compiling))
 
 
 def buildability_of_h5(config: Any, training_config: Any = None) -> Buildability:
     """Whether Keras builds the configs of a whole legacy `.h5` (`load_model_from_hdf5`,
     keras/src/legacy/saving/legacy_h5_format.py)."""
     context = Context(STEPS, legacy=True)
-    model = _followed(lambda: legacy.layer_of(decoded(config), context), context)
+    model = _attempt(lambda: legacy.layer_of(decoded(config), context), context)
     settings = decoded(training_config)
-    return _answer(context, lambda compiling: _compile_legacy(model, settings, compiling))
+    return _buildability_with_compile(context, lambda compiling: _compile_legacy(model, settings, compiling))
 
 
 def buildability_of_json(config: Any) -> Buildability:
     """Whether `keras.models.model_from_json` builds a config; of one that names no class, as Keras 0 writes it, that
     makes a dict (`deserialize_keras_object`, keras/src/saving/serialization_lib.py)."""
     context = Context(STEPS)
-    _followed(lambda: deserialize(config, context), context)
+    _attempt(lambda: deserialize(config, context), context)
     if isinstance(config, dict) and "class_name" not in config:
         context.note(Refused(Obstacle("", "", "", "it names no class, so that Keras 3 makes no model of it")))
-    return _answer(context, lambda compiling: None)
+    return _buildability_with_compile(context, lambda compiling: None)
 
 
 def buildability_of(checkpoint: Checkpoint) -> Buildability | None:
@@ -63,20 +63,20 @@ def _buildability_of(checkpoint: Checkpoint) -> Buildability | None:
         return buildability_of_keras(checkpoint.config)
     if checkpoint.kind == "legacy-model":
         return buildability_of_h5(checkpoint.config, checkpoint.training_config)
-    if checkpoint.kind in _OF_TENSORFLOW:
-        return Buildability((Obstacle("", "", "", _OF_TENSORFLOW[checkpoint.kind]),))
+    if checkpoint.kind in _TENSORFLOW_REFUSALS:
+        return Buildability((Obstacle("", "", "", _TENSORFLOW_REFUSALS[checkpoint.kind]),))
     return buildability_of_json(checkpoint.config)
 
 
-def _model(config: Any, context: Context) -> Any:
+def _deserialized_model(config: Any, context: Context) -> Any:
     """The model of a config, without its compile settings. Raises Refused."""
     if not isinstance(config, dict):
         raise context.refused("", "", f"the config is {shown(config)}; Keras takes an object")
     return deserialize({**config, "compile_config": None}, context)
 
 
-def _followed(build: Callable[[], Any], context: Context) -> Any:
-    """The model of a config, None where Keras raises; reasons are noted."""
+def _attempt(build: Callable[[], Any], context: Context) -> Any:
+    """Build a model, or compile one. Returns None where Keras raises, with the reasons noted in the context."""
     try:
         return build()
     except Refused as refused:
@@ -86,12 +86,13 @@ def _followed(build: Callable[[], Any], context: Context) -> Any:
     return None
 
 
-def _answer(context: Context, compile_model: Callable[[Context], None]) -> Buildability:
+def _buildability_with_compile(context: Context, compile_model: Callable[[Context], None]) -> Buildability:
+    """The buildability of a model that was attempted in a context. A model that is built is compiled, too."""
     obstacles = tuple(context.obstacles)
     if obstacles:
         return Buildability(obstacles, (), tuple(context.unknown), tuple(context.misread))
     compiling = Context(STEPS, ["compile"], context.unknown, [], context.shared, context.legacy)
-    _followed(lambda: compile_model(compiling), compiling)
+    _attempt(lambda: compile_model(compiling), compiling)
     return Buildability((), tuple(compiling.obstacles), tuple(compiling.unknown), tuple(context.misread))
 
 
@@ -114,7 +115,7 @@ def _compile_legacy(model: Any, settings: Any, context: Context) -> None:
 
 
 def decoded(value: Any) -> Any:
-    """A config of a legacy file with tuples in place of what stands for them (`json_utils.decode`)."""
+    """A config of a legacy file, with a tuple in place of each object that stands for one (`json_utils.decode`)."""
     if isinstance(value, list):
         return [decoded(item) for item in value]
     if not isinstance(value, dict):

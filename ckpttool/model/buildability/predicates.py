@@ -27,12 +27,12 @@ def strict_integer(value: Any) -> bool:
 
 
 def listed(value: Any, length: int) -> bool:
-    """Whether a value is a list of so many items."""
+    """Whether a value is a list of `length` items."""
     return isinstance(value, list | tuple) and len(value) == length
 
 
 def window(value: Any, rank: int, least: int = 1) -> bool:
-    """Whether a value is a whole number or so many numbers, all of them above 0, or 0 (`standardize_tuple`,
+    """Whether a value is a whole number or `rank` numbers, none below `least`, which is 0 or 1 (`standardize_tuple`,
     keras/src/utils/argument_validation.py)."""
     if isinstance(value, int):
         return value >= least
@@ -42,17 +42,17 @@ def window(value: Any, rank: int, least: int = 1) -> bool:
 
 
 def null_or_window(value: Any, rank: int) -> bool:
-    """Whether a value is null, a whole number, or so many numbers, none of them below 0."""
+    """Whether a value is null, a whole number, or `rank` numbers, none of them below 0."""
     return value is None or window(value, rank, 0)
 
 
 def sizes(value: Any, rank: int) -> bool:
-    """Whether a value is a whole number or a list of so many."""
+    """Whether a value is a whole number or a list of `rank` items."""
     return isinstance(value, int) or listed(value, rank)
 
 
 def crops(value: Any, rank: int) -> bool:
-    """Whether a value is a whole number of 0 at least, or pairs for so many axes."""
+    """Whether a value is a whole number of 0 at least, or pairs for `rank` axes."""
     return borders(value, rank) and not (isinstance(value, int) and value < 0)
 
 
@@ -95,7 +95,7 @@ def policy_name(value: Any) -> bool:
 
 
 def borders(value: Any, rank: int) -> bool:
-    """Whether a value is a whole number, or for each of so many axes a number or a pair of 0 at least."""
+    """Whether a value is a whole number, or for each of `rank` axes a number or a pair of 0 at least."""
     return isinstance(value, int) or (listed(value, rank) and all(window(item, 2, 0) for item in value))
 
 
@@ -138,7 +138,7 @@ def mode_of(value: Any, kind: str) -> bool:
 
 
 def factor(value: Any, low: int, high: int) -> bool:
-    """Whether a value is a number within bounds, or two that span some of what is within
+    """Whether a value is a number within bounds, or two whose range overlaps that of the bounds
     (`BaseImagePreprocessingLayer._set_factor`)."""
     if listed(value, 2) and all(map(number, value)):
         return bool(value[0] <= high and value[1] >= low)
@@ -168,7 +168,7 @@ def growth(value: Any) -> bool:
 
 
 def odd(value: Any) -> bool:
-    """Whether a value is a number that 2 does not divide, or two of them (`RandomGaussianBlur`)."""
+    """Whether a value is an odd number, or two of them (`RandomGaussianBlur`)."""
     return all(number(item) and item % 2 for item in (value if listed(value, 2) else [value]))
 
 

@@ -2,7 +2,7 @@
 
 import string
 
-from ckpttool.model.arguments import Args, first
+from ckpttool.model.arguments import Args, first_shape
 from ckpttool.model.graph import Call
 from ckpttool.model.layers.call_inputs import argument, at_least, differ, listed, misfit, ranked, shapes, switched
 from ckpttool.model.layers.einsum import einsum_dense_part
@@ -30,7 +30,7 @@ def attention_weights(args: Args, inputs: Inputs, build: Build) -> Part:
 
 def additive_attention_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """AdditiveAttention: a scale for each feature of the query."""
-    shape = (args.axis_of(first(inputs), -1),)
+    shape = (args.axis_of(first_shape(inputs), -1),)
     return args.part(Slot("scale", shape, args.variable_dtype) if args.flag("use_scale", True) else None)
 
 

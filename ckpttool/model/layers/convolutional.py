@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ckpttool.model.arguments import Args, first
+from ckpttool.model.arguments import Args, first_shape
 from ckpttool.model.graph import Call
 from ckpttool.model.layers import quantization
 from ckpttool.model.layers.call_inputs import at_least, sole, whole
@@ -29,7 +29,7 @@ def conv_weights(rank: int) -> Weights:
     """Conv1D to 3D: kernel (window, channels of a group, filters), bias (filters); LoRA as in Dense."""
 
     def weights(args: Args, inputs: Inputs, build: Build) -> Part:
-        depth, groups, filters = channels(args, first(inputs)), args.size("groups", 1), args.size("filters")
+        depth, groups, filters = channels(args, first_shape(inputs)), args.size("groups", 1), args.size("filters")
         if depth is not None and depth % groups:
             raise args.error("groups", f"a number that divides {depth} channels")
         depth = None if depth is None else depth // groups
@@ -59,7 +59,9 @@ def conv_transpose_weights(rank: int) -> Weights:
 
     def weights(args: Args, inputs: Inputs, build: Build) -> Part:
         filters, window = args.size("filters"), args.numbers("kernel_size", rank)
-        return args.part(_slot(args, "kernel", *window, filters, channels(args, first(inputs))), _bias(args, filters))
+        return args.part(
+            _slot(args, "kernel", *window, filters, channels(args, first_shape(inputs))), _bias(args, filters)
+        )
 
     return weights
 
@@ -84,7 +86,7 @@ def depthwise_conv_weights(rank: int) -> Weights:
     """DepthwiseConv1D and 2D: kernel (window, channels, multiplier), bias (channels x multiplier)."""
 
     def weights(args: Args, inputs: Inputs, build: Build) -> Part:
-        depth, multiplier = channels(args, first(inputs)), args.size("depth_multiplier", 1)
+        depth, multiplier = channels(args, first_shape(inputs)), args.size("depth_multiplier", 1)
         window = args.numbers("kernel_size", rank)
         kernel = replace(_slot(args, "kernel", *window, depth, multiplier), tracked="depthwise_kernel")
         return args.part(kernel, _bias(args, times(depth, multiplier)))
@@ -106,7 +108,7 @@ def separable_conv_weights(rank: int) -> Weights:
     """SeparableConv1D and 2D: depthwise_kernel, pointwise_kernel (1, ..., channels x multiplier, filters), bias."""
 
     def weights(args: Args, inputs: Inputs, build: Build) -> Part:
-        depth, multiplier = channels(args, first(inputs)), args.size("depth_multiplier", 1)
+        depth, multiplier = channels(args, first_shape(inputs)), args.size("depth_multiplier", 1)
         filters, window = args.size("filters"), args.numbers("kernel_size", rank)
         return args.part(
             _slot(args, "depthwise_kernel", *window, depth, multiplier),

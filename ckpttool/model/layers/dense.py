@@ -1,6 +1,6 @@
 """Dense and the embeddings (keras/src/layers/core/dense.py, embedding.py and reversible_embedding.py, 3.15)."""
 
-from ckpttool.model.arguments import Args, first
+from ckpttool.model.arguments import Args, first_shape
 from ckpttool.model.dtype_policies import Policy
 from ckpttool.model.graph import Call
 from ckpttool.model.layers import quantization
@@ -26,7 +26,7 @@ _EMBEDDING_ORDER = (
 def dense_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """Dense: kernel (last axis of the input, units), bias (units)."""
     units, policy = args.size("units"), args.policy
-    rows = args.axis_of(first(inputs), -1)
+    rows = args.axis_of(first_shape(inputs), -1)
     slots = _kernel(policy, rows, units)
     if args.flag("use_bias", True):
         slots.append(Slot("bias", (units,), policy.variable_dtype))
@@ -88,7 +88,7 @@ def reversible_embedding_weights(args: Args, inputs: Inputs, build: Build) -> Pa
 
 
 def reversible_embedding_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
-    """ReversibleEmbedding: as Embedding, and called with `reverse` the other way."""
+    """ReversibleEmbedding: as Embedding; called with `reverse`, from vectors to scores of the vocabulary."""
     vocabulary, width, shape = args.size("input_dim"), args.size("output_dim"), sole(args, call)
     if not switched(args, call, 1, "reverse"):
         return (None,) if shape is None else ((*shape, width),)
@@ -143,7 +143,7 @@ def _reverse(policy: Policy, rows: int, columns: int) -> list[Slot]:
 
 
 def reversible_embedding_work(run: Run) -> Work | None:
-    """ReversibleEmbedding: nothing to look vectors up; the other way a product with all of them."""
+    """ReversibleEmbedding: no work to look vectors up; with `reverse`, a product with all vectors."""
     if not switched(run.args, run.call, 1, "reverse"):
         return Work()
     return counted(times(elements(run.output), run.args.size("output_dim")))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ckpttool.model.arguments import Args, first
+from ckpttool.model.arguments import Args, first_shape
 from ckpttool.model.dtype_policies import Policy
 from ckpttool.model.graph import Call
 from ckpttool.model.layers import quantization
@@ -28,7 +28,7 @@ _FORMS = (
 
 def einsum_dense_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """EinsumDense: kernel and bias as `equation`, `output_shape` and `bias_axes` say."""
-    return einsum_dense_part(args, first(inputs))
+    return einsum_dense_part(args, first_shape(inputs))
 
 
 def einsum_dense_part(args: Args, inputs: Shape | None) -> Part:

@@ -3,7 +3,7 @@ preprocessing/normalization.py, 3.15)."""
 
 from dataclasses import replace
 
-from ckpttool.model.arguments import Args, first
+from ckpttool.model.arguments import Args, first_shape
 from ckpttool.model.graph import Call
 from ckpttool.model.layers.call_inputs import misfit, sole
 from ckpttool.model.layers.layer_type import Build, LayerType, MaskUse
@@ -16,7 +16,7 @@ from ckpttool.model.slots import Part, Slot
 
 def _of_axes(args: Args, inputs: Inputs) -> Shape:
     """The sizes of the axes that `axis` names, in sorted order of their numbers as given."""
-    return tuple(args.axis_of(first(inputs), axis) for axis in sorted(args.axes("axis", -1)))
+    return tuple(args.axis_of(first_shape(inputs), axis) for axis in sorted(args.axes("axis", -1)))
 
 
 def _scale_and_offset(args: Args, shape: Shape, scale: bool, center: bool) -> list[Slot]:
@@ -52,7 +52,7 @@ def layer_normalization_weights(args: Args, inputs: Inputs, build: Build) -> Par
 
 def group_normalization_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """GroupNormalization: gamma and beta, one value a channel."""
-    shape = (args.axis_of(first(inputs), args.integer("axis", -1) or 0),)
+    shape = (args.axis_of(first_shape(inputs), args.integer("axis", -1) or 0),)
     return args.part(*_scale_and_offset(args, shape, args.flag("scale", True), args.flag("center", True)))
 
 
@@ -81,7 +81,7 @@ def normalization_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """
     if "mean" in args:
         return args.part()
-    shape = _without_axes(args, first(inputs))
+    shape = _without_axes(args, first_shape(inputs))
     return args.part(
         replace(fixed("mean", shape, args.variable_dtype), tracked="adapt_mean"),
         replace(fixed("variance", shape, args.variable_dtype), tracked="adapt_variance"),
@@ -100,7 +100,7 @@ def _without_axes(args: Args, shape: Shape | None) -> Shape:
 
 def prelu_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """PReLU: alpha, one value a feature, 1 along `shared_axes`."""
-    return args.part(Slot("alpha", features(args, first(inputs)), args.variable_dtype))
+    return args.part(Slot("alpha", features(args, first_shape(inputs)), args.variable_dtype))
 
 
 def prelu_outputs(args: Args, call: Call, infer: Infer) -> Outputs:

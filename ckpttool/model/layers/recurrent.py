@@ -9,7 +9,7 @@ not.
 from dataclasses import replace
 from typing import NamedTuple
 
-from ckpttool.model.arguments import Args, first
+from ckpttool.model.arguments import Args, first_shape
 from ckpttool.model.graph import Call
 from ckpttool.model.layers.call_inputs import fitting, main, ranked, shapes
 from ckpttool.model.layers.convolutional import windowed
@@ -32,7 +32,7 @@ def _cell(args: Args, inputs: Inputs, gates: int, bias: Shape) -> Part:
     """A cell: kernel (features, gates x units), recurrent_kernel (units, gates x units), bias."""
     units, dtype = args.size("units"), args.variable_dtype
     return args.part(
-        Slot("kernel", (args.axis_of(first(inputs), -1), gates * units), dtype),
+        Slot("kernel", (args.axis_of(first_shape(inputs), -1), gates * units), dtype),
         Slot("recurrent_kernel", (units, gates * units), dtype),
         Slot("bias", bias, dtype) if args.flag("use_bias", True) else None,
     )
@@ -63,7 +63,7 @@ def cell_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
 
 def stacked_cells_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """StackedRNNCells: its cells, each fed with the output of the one before."""
-    shape, parts = first(inputs), list[Part]()
+    shape, parts = first_shape(inputs), list[Part]()
     for cell in args.layers("cells"):
         parts.append(_cell_part(args, cell, shape, build))
         shape = (None, _output_size(parts[-1]))
@@ -202,7 +202,7 @@ def _output_size(cell: Part) -> Size:
 
 def _step(args: Args, inputs: Inputs) -> Shape | None:
     """The shape of one time step of the input."""
-    shape = first(inputs)
+    shape = first_shape(inputs)
     if shape is None:
         return None
     if len(shape) < 3:

@@ -6,7 +6,7 @@ keras/src/layers/kernelized.py, keras/src/layers/preprocessing/image_preprocessi
 (2.15), tensorflow/python/keras/layers/preprocessing/category_crossing.py (2.4).
 """
 
-from ckpttool.model.arguments import Args, first
+from ckpttool.model.arguments import Args, first_shape
 from ckpttool.model.graph import Call
 from ckpttool.model.layers.call_inputs import at_least, listed, ranked, sole
 from ckpttool.model.layers.elementwise import same
@@ -39,7 +39,7 @@ def _slots(args: Args, **shapes: Shape | None) -> list[Slot]:
 
 def highway_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """Highway: W and W_carry (features, features), then their biases; it kept these names in Keras 2."""
-    size = args.axis_of(first(inputs), -1)
+    size = args.axis_of(first_shape(inputs), -1)
     slots = _slots(args, W=(size, size), W_carry=(size, size))
     return args.part(*slots, *(_slots(args, b=(size,), b_carry=(size,)) if args.flag("bias", True) else ()))
 
@@ -47,18 +47,18 @@ def highway_weights(args: Args, inputs: Inputs, build: Build) -> Part:
 def maxout_dense_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """MaxoutDense: W (features of output, input, units), b; it kept these names in Keras 2."""
     units, count = args.size("output_dim"), args.size("nb_feature", 4)
-    slots = _slots(args, W=(count, args.axis_of(first(inputs), -1), units))
+    slots = _slots(args, W=(count, args.axis_of(first_shape(inputs), -1), units))
     return args.part(*slots, *(_slots(args, b=(count, units)) if args.flag("bias", True) else ()))
 
 
 def highway_work(run: Run) -> Work | None:
-    """Highway: two kernels with biases, an activation and a sigmoid; one of the two weighs the other against the
-    input."""
+    """Highway: two kernels with biases, an activation for one and a sigmoid for the other, which weighs the first
+    against the input."""
     count = elements(run.output)
     biases = 2 if run.args.flag("bias", True) else 0
     function = of_activation(run.args.config.get("activation"), count)
-    weighed = 5  # a sigmoid, a product, a difference, a product, a sum
-    return counted(times(_rows(run), run.kernels("W", "W_carry")), _sum(times(count, biases + weighed), function))
+    weighing = 5  # a sigmoid, a product, a difference, a product, a sum
+    return counted(times(_rows(run), run.kernels("W", "W_carry")), _sum(times(count, biases + weighing), function))
 
 
 def maxout_dense_work(run: Run) -> Work | None:
@@ -91,7 +91,7 @@ def parametric_weights(*names: str) -> Weights:
     """A layer of Keras 1 that has several weights for each feature: ParametricSoftplus, SReLU."""
 
     def weights(args: Args, inputs: Inputs, build: Build) -> Part:
-        return args.part(*_slots(args, **dict.fromkeys(names, features(args, first(inputs)))))
+        return args.part(*_slots(args, **dict.fromkeys(names, features(args, first_shape(inputs)))))
 
     return weights
 
@@ -107,7 +107,7 @@ def cudnn_weights(gates: int, class_name: str) -> Weights:
         units = args.size("units")
         slots = _slots(
             args,
-            kernel=(args.axis_of(first(inputs), -1), gates * units),
+            kernel=(args.axis_of(first_shape(inputs), -1), gates * units),
             recurrent_kernel=(units, gates * units),
             bias=(2 * gates * units,),
         )
@@ -134,8 +134,8 @@ def locally_connected_outputs(rank: int) -> Rule:
         shape = ranked(args, sole(args, call), rank + 2)
         _, space = _places(args, (shape,), rank)
         batch, filters = shape[0] if shape else None, args.size("filters")
-        first = args.config.get("data_format") == "channels_first"
-        return ((batch, filters, *space) if first else (batch, *space, filters),)
+        channels_first = args.config.get("data_format") == "channels_first"
+        return ((batch, filters, *space) if channels_first else (batch, *space, filters),)
 
     return rule
 
@@ -156,16 +156,16 @@ _Places = tuple[Shape, Shape]
 
 def _places(args: Args, inputs: Inputs, rank: int) -> _Places:
     """The lengths of the spatial axes that LocallyConnected1D or 2D takes and gives."""
-    shape = first(inputs)
+    shape = first_shape(inputs)
     if shape is None:
         return (None,) * rank, (None,) * rank
     if len(shape) != rank + 2:
         raise args.error("name", f"an input with {rank + 2} axes")
     before = shape[2:] if args.config.get("data_format") == "channels_first" else shape[1:-1]
     windows, strides = args.numbers("kernel_size", rank), args.numbers("strides", rank, 1)
-    whole = args.choice("padding", "valid", "same") == "same"
+    is_padded = args.choice("padding", "valid", "same") == "same"
     sizes = [
-        None if size is None else -(-(size if whole else size - window + 1) // stride)
+        None if size is None else -(-(size if is_padded else size - window + 1) // stride)
         for size, window, stride in zip(before, windows, strides, strict=True)
     ]
     if any(size is not None and size < 1 for size in sizes):
@@ -175,14 +175,18 @@ def _places(args: Args, inputs: Inputs, rank: int) -> _Places:
 
 def _local_kernel(args: Args, inputs: Inputs, places: _Places, rank: int) -> Shape:
     """The shape of the kernel in the three layouts that `implementation` chooses (locally_connected2d.py, 2.15)."""
-    depth, filters, windows = channels(args, first(inputs)), args.size("filters"), args.numbers("kernel_size", rank)
-    how = args.integer("implementation", 1)
+    depth, filters, windows = (
+        channels(args, first_shape(inputs)),
+        args.size("filters"),
+        args.numbers("kernel_size", rank),
+    )
+    implementation = args.integer("implementation", 1)
     before, after = places
-    if how == 2:
+    if implementation == 2:
         if args.config.get("data_format") == "channels_first":
             return (depth, *before, filters, *after)
         return (*before, depth, *after, filters)
-    if how == 3:
+    if implementation == 3:
         return (times(_connections(args, places, windows), depth, filters),)
     return (times(*after), times(*windows, depth), filters)
 
@@ -190,20 +194,20 @@ def _local_kernel(args: Args, inputs: Inputs, places: _Places, rank: int) -> Sha
 def _connections(args: Args, places: _Places, windows: tuple[int, ...]) -> Size:
     """The number of connected pairs of an input place and an output place (`conv_kernel_idxs`, conv_utils.py, 2.15)."""
     strides = args.numbers("strides", len(windows), 1)
-    whole = args.choice("padding", "valid", "same") == "same"
+    is_padded = args.choice("padding", "valid", "same") == "same"
     axes = zip(*places, windows, strides, strict=True)
-    return times(*(_along_axis(before, after, window, stride, whole) for before, after, window, stride in axes))
+    return times(*(_along_axis(before, after, window, stride, is_padded) for before, after, window, stride in axes))
 
 
-def _along_axis(before: Size, after: Size, window: int, stride: int, whole: bool) -> Size:
-    """The connections along one axis: where the input is padded, windows at its ends are cut off.
+def _along_axis(before: Size, after: Size, window: int, stride: int, is_padded: bool) -> Size:
+    """The number of connections along one axis: where the input is padded, windows at its ends are cut off.
 
     The total is computed without a loop over the places, of which a config may claim any number: a window that starts
     at `start` covers min(before, start + window) - max(0, start).
     """
     if before is None or after is None:
         return None
-    if not whole:
+    if not is_padded:
         return after * window
     offset = window // 2  # `conv_connected_inputs`, conv_utils.py, 2.15
     cut_left = _sum_of_steps(offset, stride, after)
@@ -223,7 +227,7 @@ def random_fourier_features_weights(args: Args, inputs: Inputs, build: Build) ->
     size, dtype = args.size("output_dim"), args.variable_dtype
     return args.part(
         *_slots(args, kernel_scale=(1,)),
-        fixed("unscaled_kernel", (args.axis_of(first(inputs), -1), size), dtype),
+        fixed("unscaled_kernel", (args.axis_of(first_shape(inputs), -1), size), dtype),
         fixed("bias", (size,), dtype),
     )
 

@@ -3,7 +3,7 @@ spectral_normalization.py, preprocessing/pipeline.py, keras/src/models, 3.15).""
 
 from collections.abc import Collection
 
-from ckpttool.model.arguments import Args, first
+from ckpttool.model.arguments import Args, first_shape
 from ckpttool.model.graph import Call, Tensor, flat
 from ckpttool.model.layers.call_inputs import at_least, main, sole
 from ckpttool.model.layers.layer_type import Build, LayerType, MaskUse, each
@@ -21,7 +21,7 @@ def wrapper_weights(args: Args, inputs: Inputs, build: Build) -> Part:
 
 def time_distributed_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """TimeDistributed: the layer it wraps, with the input less its axis of time."""
-    shape = first(inputs)
+    shape = first_shape(inputs)
     if shape is not None and len(shape) < 3:
         raise args.error("name", "inputs with an axis for time")
     step: Inputs = () if shape is None else ((shape[0], *shape[2:]),)

@@ -53,7 +53,7 @@ def _trace(args: Args, shape: Shape) -> Shape:
 
 
 def _spaced(args: Args, start: Shape, stop: Shape) -> Shape:
-    """Some values between each start and stop, along a new axis."""
+    """The shape of `num` values from each start to each stop, along a new axis."""
     between = broadcast(start, stop) or ()
     axis = axis_of(args, len(between) + 1)
     return (*between[:axis], number(args, "num", 50), *between[axis:])

@@ -15,7 +15,7 @@ from ckpttool.model.sizes import Shape, Size, times
 
 
 def joined(shapes: Sequence[Shape], axis: int) -> Shape:
-    """The shape of tensors one behind the other along an axis; the other sizes are those of the first, as in Keras.
+    """The shape of tensors joined along an axis; the other sizes are those of the first tensor, as in Keras.
 
     Raises ValueError where the other sizes differ.
     """
@@ -24,26 +24,26 @@ def joined(shapes: Sequence[Shape], axis: int) -> Shape:
         axis_number(axis, len(shape))
         merged(without(shapes[0], [axis]), without(shape, [axis]))
     sizes = [shape[axis] for shape in shapes]
-    whole = None if None in sizes else sum(size for size in sizes if size is not None)
-    return (*shapes[0][:axis], whole, *shapes[0][axis + 1 :])
+    total = None if None in sizes else sum(size for size in sizes if size is not None)
+    return (*shapes[0][:axis], total, *shapes[0][axis + 1 :])
 
 
-def _known(bound: Bound, name: str) -> list[Shape] | None:
+def _known_shapes(bound: Bound, name: str) -> list[Shape] | None:
     """The shapes of a list of tensors, None where one is not known."""
     shapes = [shape for shape in bound.shapes(name) if shape is not None]
     return shapes if len(shapes) == len(bound.values[name]) else None
 
 
 def _concatenated(bound: Bound) -> Outputs:
-    shapes = _known(bound, "xs")
+    shapes = _known_shapes(bound, "xs")
     return (None,) if shapes is None else (joined(shapes, number(bound.args, "axis", 0)),)
 
 
-def _along(axis: int) -> Rule:
+def _joined_along(axis: int) -> Rule:
     """The rule of Hstack or Vstack, which join along the axis of that number."""
 
     def shapes(bound: Bound) -> Outputs:
-        shapes = _known(bound, "xs")
+        shapes = _known_shapes(bound, "xs")
         return (None,) if shapes is None else (joined(shapes, axis),)
 
     return custom(shapes, "xs")
@@ -51,11 +51,11 @@ def _along(axis: int) -> Rule:
 
 def _in_depth(bound: Bound) -> Outputs:
     """Dstack: inputs joined along the third axis, which is added where they lack it."""
-    shapes = _known(bound, "xs")
-    return (None,) if shapes is None else (joined([_deep(shape) for shape in shapes], 2),)
+    shapes = _known_shapes(bound, "xs")
+    return (None,) if shapes is None else (joined([_with_third_axis(shape) for shape in shapes], 2),)
 
 
-def _deep(shape: Shape) -> Shape:
+def _with_third_axis(shape: Shape) -> Shape:
     if len(shape) > 2:
         return shape
     return (*shape, 1) if len(shape) == 2 else (1, *(shape or (1,)), 1)
@@ -63,7 +63,7 @@ def _deep(shape: Shape) -> Shape:
 
 def _stacked(bound: Bound) -> Outputs:
     """Tensors of one shape along a new axis."""
-    shapes = _known(bound, "x")
+    shapes = _known_shapes(bound, "x")
     if shapes is None:
         return (None,)
     for shape in shapes[1:]:
@@ -84,8 +84,8 @@ def _split(bound: Bound) -> Outputs:
 
 
 def _split_along(axis: int) -> Rule:
-    """The rule of Vsplit, Hsplit or Dsplit, which split along the axis of that number; Hsplit a vector along its only
-    one."""
+    """The rule of Vsplit, Hsplit or Dsplit, which split along the axis of that number. Hsplit splits a vector along its
+    only axis."""
 
     def shapes(bound: Bound) -> Outputs:
         shape = bound.shape("x")
@@ -107,17 +107,17 @@ def _pieces(args: Args, shape: Shape | None, axis: int) -> Outputs:
     if shape is None:
         return (None,) * count
     axis = axis_number(axis, len(shape))
-    sizes = _equal(shape[axis], count) if equal else _between([0, *places, shape[axis]])
+    sizes = _equal_sizes(shape[axis], count) if equal else _sizes_between([0, *places, shape[axis]])
     return tuple((*shape[:axis], size, *shape[axis + 1 :]) for size in sizes)
 
 
-def _equal(size: Size, count: int) -> list[Size]:
+def _equal_sizes(size: Size, count: int) -> list[Size]:
     if size is not None and size % count:
         raise ValueError(f"an axis that {count} divides, not {size}")
     return [None if size is None else size // count] * count
 
 
-def _between(places: Sequence[Size]) -> list[Size]:
+def _sizes_between(places: Sequence[Size]) -> list[Size]:
     return [None if end is None or start is None else end - start for start, end in pairwise(places)]
 
 
@@ -185,7 +185,7 @@ JOINS: Mapping[str, Rule] = MappingProxyType(
         "Dsplit": _split_along(2),
         "Dstack": custom(_in_depth, "xs"),
         "Hsplit": _split_along(1),
-        "Hstack": _along(1),
+        "Hstack": _joined_along(1),
         "Meshgrid": custom(_meshed, rest=True),
         "Select": custom(_selected, "condlist", "choicelist", more=("default",)),
         "Split": custom(_split, "x"),
@@ -193,7 +193,7 @@ JOINS: Mapping[str, Rule] = MappingProxyType(
         "TopK": several(2, _highest, "x"),
         "Unstack": custom(_unstacked, "x"),
         "Vsplit": _split_along(0),
-        "Vstack": _along(0),
+        "Vstack": _joined_along(0),
     }
 )
 """Rules by class name."""

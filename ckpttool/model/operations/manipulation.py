@@ -24,27 +24,28 @@ def reshaped(args: Args, shape: Shape) -> Shape:
     requested = [args.config.get("newshape")] if requested is None else requested
     if not all(size is None or (is_integer(size) and size >= -1) for size in requested) or requested.count(-1) > 1:
         raise args.error("newshape", "sizes, one of them -1 at most")
-    left = (
-        None if None in requested else _left(shape, times(*(size for size in requested if size != -1)), -1 in requested)
-    )
-    return tuple(left if size == -1 else size for size in requested)
+    if None in requested:
+        return tuple(None if size == -1 else size for size in requested)
+    remaining = _remaining_size(shape, times(*(size for size in requested if size != -1)), -1 in requested)
+    return tuple(remaining if size == -1 else size for size in requested)
 
 
-def _left(shape: Shape, others: Size, free: bool) -> Size:
-    """The size of an axis that takes all remaining values. Raises ValueError where it is no whole number."""
+def _remaining_size(shape: Shape, others: Size, has_open_axis: bool) -> Size:
+    """The size of the axis that takes all remaining values, where there is one. Raises ValueError where the values do
+    not fit."""
     total = times(*shape)
     if total is None or others is None:
         return None
-    if (free and (others == 0 or total % others)) or (not free and total != others):
+    if (has_open_axis and (others == 0 or total % others)) or (not has_open_axis and total != others):
         raise ValueError(f"a shape for {total} values")
-    return total // others if free else None
+    return total // others if has_open_axis else None
 
 
 def _expanded(args: Args, shape: Shape) -> Shape:
     new = args.axes("axis") if "axis" in args else (-1,)
     rank = len(shape) + len(new)
-    at, sizes = axis_numbers(new, rank), iter(shape)
-    return tuple(1 if axis in at else next(sizes) for axis in range(rank))
+    new_axes, sizes = axis_numbers(new, rank), iter(shape)
+    return tuple(1 if axis in new_axes else next(sizes) for axis in range(rank))
 
 
 def _squeezed(args: Args, shape: Shape) -> Shape | None:
@@ -110,12 +111,12 @@ def _broadcast_to(args: Args, shape: Shape) -> Shape:
 def _repeated(args: Args, shape: Shape) -> Shape:
     """Values repeated along an axis, or all values in a row."""
     if "axis" not in args:
-        return (_times_over(args, flat(shape)[0]),)
+        return (_repeated_size(args, flat(shape)[0]),)
     axis = axis_of(args, len(shape))
-    return (*shape[:axis], _times_over(args, shape[axis]), *shape[axis + 1 :])
+    return (*shape[:axis], _repeated_size(args, shape[axis]), *shape[axis + 1 :])
 
 
-def _times_over(args: Args, size: Size) -> Size:
+def _repeated_size(args: Args, size: Size) -> Size:
     repeats = integers(args, "repeats")
     if size is None:
         return None

@@ -90,12 +90,12 @@ class Emitter:
     nodes: list[Node] = field(default_factory=list)
     guesses: list[str] = field(default_factory=list)
 
-    def op(self, place: str, *args: Any, **config: Any) -> Inner:
-        """The output of an operation such as `numpy.Add`, called with `args`, lists of numbers among them as arrays.
+    def op(self, operation: str, *args: Any, **config: Any) -> Inner:
+        """The output of an operation such as "numpy.Add", called with `args`, lists of numbers among them as arrays.
         Raises NoEquivalent where one of them is a shape."""
         if any(isinstance(value, Number | Sizes) for value in _leaves([*args, *config.values()])):
             raise NoEquivalent("arithmetic with a shape")
-        module, _, class_name = place.partition(".")
+        module, _, class_name = operation.partition(".")
         self.nodes.append(Node(f"keras.src.ops.{module}", class_name, config, tuple(map(constant, args))))
         return Inner(len(self.nodes) - 1)
 

@@ -7,7 +7,7 @@ compute; `Mean` and `Sum` of keras/src/ops/numpy.py, 3.15.
 from typing import Any
 
 from ckpttool.model.tensorflow_ops.emitter import Emitter, NoEquivalent, Result, typed
-from ckpttool.model.tensorflow_ops.shape_functions import Function, dtype_of, is_tensor, plain, size_arithmetic
+from ckpttool.model.tensorflow_ops.shape_functions import Function, as_number, dtype_of, is_tensor, size_arithmetic
 
 _DIVIDED_AS = {"int32": "float64", "int64": "float64", **dict.fromkeys(("int8", "int16", "uint8", "uint16"), "float32")}
 _GROWING = frozenset({"int8", "int16", "uint8", "uint16"})  # whose sums have a larger dtype in Keras 3
@@ -28,14 +28,14 @@ def check_floats(e: Emitter, x: Any, subject: str) -> None:
         e.guesses.append(_GUESS)
 
 
-def reduced(e: Emitter, place: str, x: Any, axis: Any, keepdims: bool) -> Result:
+def reduced(e: Emitter, operation: str, x: Any, axis: Any, keepdims: bool) -> Result:
     """A reduction of values along some axes."""
-    if place == "numpy.Mean" and dtype_of(x) in ("int32", "int64"):
+    if operation == "numpy.Mean" and dtype_of(x) in ("int32", "int64"):
         return _whole_mean(e, x, axis, keepdims)
-    if place in ("numpy.Mean", "numpy.Std", "numpy.Var"):
-        check_floats(e, x, "the mean" if place == "numpy.Mean" else "the variance")
-    total = e.op(place, x, axis=axis, keepdims=keepdims)
-    return cast_back(e, total, dtype_of(x)) if place in ("numpy.Prod", "numpy.Sum") else total
+    if operation in ("numpy.Mean", "numpy.Std", "numpy.Var"):
+        check_floats(e, x, "the mean" if operation == "numpy.Mean" else "the variance")
+    total = e.op(operation, x, axis=axis, keepdims=keepdims)
+    return cast_back(e, total, dtype_of(x)) if operation in ("numpy.Prod", "numpy.Sum") else total
 
 
 def _whole_mean(e: Emitter, x: Any, axis: Any, keepdims: bool) -> Result:
@@ -51,7 +51,7 @@ def cast_back(e: Emitter, total: Any, dtype: str | None) -> Result:
     return e.op("core.Cast", total, dtype=dtype) if dtype in _GROWING else total
 
 
-def division(place: str, name: str = "") -> Function:
+def division(operation: str, name: str = "") -> Function:
     """A division, which makes floating-point numbers of whole ones."""
 
     def divided(e: Emitter, x: Any, y: Any, name_: Any = None, **beside: Any) -> Result:
@@ -60,15 +60,15 @@ def division(place: str, name: str = "") -> Function:
         dtype = dtype_of(x, y)
         if (sizes := size_arithmetic(name, x, y)) is not None:
             return sizes
-        x, y = plain(x), plain(y)
+        x, y = as_number(x), as_number(y)
         if is_whole(dtype):
             wide = divided_dtype(dtype)
             x, y = (
                 e.op("core.Cast", operand, dtype=wide) if is_tensor(operand) else typed(operand, wide)
                 for operand in (x, y)
             )
-            return e.op(place, x, y)
-        return e.op(place, typed(x, dtype), typed(y, dtype))
+            return e.op(operation, x, y)
+        return e.op(operation, typed(x, dtype), typed(y, dtype))
 
     return divided
 
@@ -87,15 +87,15 @@ def old_division(e: Emitter, x: Any, y: Any, name: Any = None) -> Result:
     dtype = dtype_of(x, y)
     if dtype is None:
         e.guesses.append(_GUESS)
-    place = "numpy.FloorDivide" if is_whole(dtype) else "numpy.TrueDivide"
-    return e.op(place, typed(x, dtype), typed(y, dtype))
+    operation = "numpy.FloorDivide" if is_whole(dtype) else "numpy.TrueDivide"
+    return e.op(operation, typed(x, dtype), typed(y, dtype))
 
 
 def raw_division(e: Emitter, x: Any, y: Any, name: Any = None) -> Result:
     """An operation of the graph that divides in the dtype of its inputs."""
     if (sizes := size_arithmetic("math.truediv", x, y)) is not None:
         return sizes
-    x, y, dtype = plain(x), plain(y), dtype_of(x, y)
+    x, y, dtype = as_number(x), as_number(y), dtype_of(x, y)
     if is_whole(dtype):
         raise NoEquivalent(f"a quotient of {dtype}, cut off to a whole number")
     return e.op("numpy.TrueDivide", typed(x, dtype), typed(y, dtype))

@@ -27,7 +27,7 @@ def dtype_of(*values: Any) -> str | None:
 
 
 def static(value: Any, subject: str) -> Any:
-    """A value that is known beforehand. Raises NoEquivalent."""
+    """A value that is known before the model runs. Raises NoEquivalent for any other, which it calls by `subject`."""
     if isinstance(value, Sizes):
         known = value.sizes[0] if value.alone else list(value.sizes)
         if known is None or (isinstance(known, list) and None in known):
@@ -138,7 +138,7 @@ def slice_(e: Emitter, input_: Any, begin: Any, size: Any, name: Any = None) -> 
 
 
 def concat(e: Emitter, values: Any, axis: Any, name: Any = None) -> Result:
-    """Tensors in a row; sizes become the sizes of a shape."""
+    """Tensors joined along an axis; sizes are joined to a shape."""
     values = values if isinstance(values, list) else [values]
     if all(isinstance(item, Sizes | list) for item in values):
         return Sizes(tuple(size for item in values for size in target_sizes(item)), batch_of=_batch_of(values[0]))
@@ -184,7 +184,7 @@ def gather(
     e: Emitter, params: Any, indices: Any, validate_indices: Any = None, axis: Any = None, batch_dims: Any = 0,
     name: Any = None,
 ) -> Result:  # fmt: skip
-    """Slices at indices along one axis, with `batch_dims` for each example its own."""
+    """Slices at indices along one axis; with `batch_dims`, each example has indices of its own."""
     if batch_dims:
         return _gather_in_batch(e, params, indices, static(axis, "the axis"), batch_dims)
     return e.op("numpy.Take", params, indices, axis=static(axis, "the axis") or 0)
@@ -194,14 +194,14 @@ def _gather_in_batch(e: Emitter, params: Any, indices: Any, axis: Any, batch_dim
     """Slices at indices of each example, along the first axis behind those of the batch: one slice or a row of them."""
     if not is_integer(batch_dims) or None in (rank_of(params), rank_of(indices)):
         raise NoEquivalent("batch_dims of tensors whose number of axes is not known")
-    count, more = rank_of(params) or 0, (rank_of(indices) or 0) - batch_dims
-    axis = batch_dims if axis is None else axis + count if axis < 0 else axis
-    if batch_dims < 0 or axis != batch_dims or more not in (0, 1):
+    params_rank, index_axes = rank_of(params) or 0, (rank_of(indices) or 0) - batch_dims
+    axis = batch_dims if axis is None else axis + params_rank if axis < 0 else axis
+    if batch_dims < 0 or axis != batch_dims or index_axes not in (0, 1):
         raise NoEquivalent("batch_dims with indices of several axes, or along another axis")
-    for at in [axis] * (1 - more) + [-1] * (count - axis - 1):
-        indices = e.op("numpy.ExpandDims", indices, axis=at)
+    for new_axis in [axis] * (1 - index_axes) + [-1] * (params_rank - axis - 1):  # TakeAlongAxis wants equal ranks
+        indices = e.op("numpy.ExpandDims", indices, axis=new_axis)
     gathered = e.op("numpy.TakeAlongAxis", params, indices, axis=axis)
-    return gathered if more else e.op("numpy.Squeeze", gathered, axis=axis)
+    return gathered if index_axes else e.op("numpy.Squeeze", gathered, axis=axis)
 
 
 def rank_of(tensor: Any) -> int | None:
@@ -216,7 +216,7 @@ def _batch_of(shape: Any) -> Any:
 
 
 def filled(e: Emitter, shape: Any, value: Any, dtype: str) -> Result:
-    """A tensor of one number, of which the first size is that of a batch. Raises NoEquivalent."""
+    """A tensor filled with one number, whose first axis is a batch. Raises NoEquivalent for other shapes and values."""
     sizes, batch = target_sizes(shape), _batch_of(shape)
     if batch is None or batch.shape[:1] != tuple(sizes[:1]) or None in sizes[1:]:
         raise NoEquivalent("the shape depends on the size of a batch" if None in sizes else "a tensor without inputs")
@@ -260,7 +260,7 @@ def broadcast_to(e: Emitter, input: Any, shape: Any, name: Any = None) -> Result
 
 
 def _repeats(old: int | None, new: int | None) -> int:
-    """The number of times that an axis is repeated. Raises NoEquivalent."""
+    """The number of times that an axis is repeated to grow from `old` to `new`. Raises NoEquivalent."""
     if old != new and old != 1:
         raise NoEquivalent("an axis whose size does not fit the shape")
     return 1 if old == new else new or 0
@@ -271,7 +271,7 @@ def size_arithmetic(name: str, x: Any, y: Any) -> Sizes | Number | None:
     tensor. Raises NoEquivalent."""
     if not any(isinstance(value, Sizes | Number) for value in (x, y)):
         return None
-    left, right = plain(x), plain(y)
+    left, right = as_number(x), as_number(y)
     if is_tensor(left) or is_tensor(right):
         if not isinstance(right if is_tensor(left) else left, int | float):
             raise NoEquivalent(_ARITHMETIC)
@@ -298,8 +298,8 @@ def size_arithmetic(name: str, x: Any, y: Any) -> Sizes | Number | None:
 _ARITHMETIC = "arithmetic with a shape"
 
 
-def plain(value: Any) -> Any:
-    """The number that a known size is, or that follows from sizes; other values unchanged."""
+def as_number(value: Any) -> Any:
+    """A known size, or a number that follows from sizes, as a plain number; other values unchanged."""
     if isinstance(value, Number):
         return value.value
     known = isinstance(value, Sizes) and value.alone and value.sizes[0] is not None
@@ -319,9 +319,9 @@ def _number_arithmetic(name: str, left: Any, right: Any, dtype: str) -> Number:
     }.get(name)
     if function is None or not all(isinstance(value, int | float) for value in (left, right)):
         raise NoEquivalent(_ARITHMETIC)
-    of = np.dtype(dtype).type
+    as_dtype = np.dtype(dtype).type
     with np.errstate(all="ignore"):
-        return _number(scalars.as_float(function(of(left), of(right))), dtype)
+        return _number(scalars.as_float(function(as_dtype(left), as_dtype(right))), dtype)
 
 
 def _number(value: float, dtype: str) -> Number:
@@ -331,7 +331,7 @@ def _number(value: float, dtype: str) -> Number:
 
 
 def root(e: Emitter, x: Any, name: Any = None) -> Result:
-    """The square root, which of a number from sizes is one."""
+    """The square root; that of a number from sizes is a number, too."""
     if not isinstance(x, Number):
         return e.op("numpy.Sqrt", x)
     import numpy as np

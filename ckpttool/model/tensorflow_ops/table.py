@@ -4,42 +4,42 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ckpttool.model.tensorflow_ops import integers as w
-from ckpttool.model.tensorflow_ops import matrix_functions as m
-from ckpttool.model.tensorflow_ops import shape_functions as p
-from ckpttool.model.tensorflow_ops import value_functions as n
+from ckpttool.model.tensorflow_ops import integers
+from ckpttool.model.tensorflow_ops import matrix_functions as matrices
+from ckpttool.model.tensorflow_ops import shape_functions as shapes
+from ckpttool.model.tensorflow_ops import value_functions as values
 from ckpttool.model.tensorflow_ops.emitter import Emitter, NoEquivalent, Result, typed
 from ckpttool.model.tensorflow_ops.shape_functions import Function
 
 _BESIDE = frozenset({"name", "layout"})  # arguments without influence on the result
 
 
-def _unary(place: str) -> Function:
+def _unary(operation: str) -> Function:
     def function(e: Emitter, x: Any, **beside: Any) -> Result:
         _check(beside)
-        return e.op(place, x)
+        return e.op(operation, x)
 
     return function
 
 
-def _binary(place: str, name: str = "") -> Function:
+def _binary(operation: str, name: str = "") -> Function:
     def function(e: Emitter, x: Any, y: Any, **beside: Any) -> Result:
         _check(beside)
-        sizes, dtype = p.size_arithmetic(name, x, y), p.dtype_of(x, y)
-        return sizes or e.op(place, typed(p.plain(x), dtype), typed(p.plain(y), dtype))
+        sizes, dtype = shapes.size_arithmetic(name, x, y), shapes.dtype_of(x, y)
+        return sizes or e.op(operation, typed(shapes.as_number(x), dtype), typed(shapes.as_number(y), dtype))
 
     return function
 
 
-def _reduced(place: str) -> Function:
+def _reduced(operation: str) -> Function:
     def function(
         e: Emitter, x: Any, axis: Any = None, keepdims: Any = None, reduction_indices: Any = None,
         keep_dims: Any = None,
         **beside: Any,
     ) -> Result:  # fmt: skip
         _check(beside)
-        axis = p.static(reduction_indices if axis is None else axis, "the axis")
-        return w.reduced(e, place, x, axis, bool(keepdims if keepdims is not None else keep_dims))
+        axis = shapes.static(reduction_indices if axis is None else axis, "the axis")
+        return integers.reduced(e, operation, x, axis, bool(keepdims if keepdims is not None else keep_dims))
 
     return function
 
@@ -50,13 +50,13 @@ def _check(beside: Mapping[str, Any]) -> None:
             raise NoEquivalent(f"an argument {key}")
 
 
-def _with(place: str, keys: Mapping[str, str]) -> Function:
+def _with(operation: str, keys: Mapping[str, str]) -> Function:
     """An operation of one tensor whose further arguments have other names in Keras 3."""
 
     def function(e: Emitter, x: Any, **arguments: Any) -> Result:
         _check({key: value for key, value in arguments.items() if key not in keys})
-        config = {keys[key]: p.static(value, key) for key, value in arguments.items() if key in keys}
-        return e.op(place, x, **config)
+        config = {keys[key]: shapes.static(value, key) for key, value in arguments.items() if key in keys}
+        return e.op(operation, x, **config)
 
     return function
 
@@ -102,42 +102,96 @@ _REDUCED = {
 
 _OTHERS: dict[str, Function] = {
     "math.atan2": lambda e, y, x, name=None: e.op("numpy.Arctan2", y, x),
-    "keras.backend.batch_flatten": lambda e, x: e.layer("Flatten", x, p.dtype_of(x)),
-    "linalg.diag_part": m.diag_part,
-    "linalg.trace": lambda e, x, name=None: w.cast_back(e, e.op("numpy.Trace", x, axis1=-2, axis2=-1), p.dtype_of(x)),
-    "__operators__.eq": n.compared("numpy.Equal"), "__operators__.ne": n.compared("numpy.NotEqual"),
-    "compat.v1.div": w.old_division, "math.divide": w.division("numpy.TrueDivide", "math.truediv"),
-    "math.divide_no_nan": w.division("numpy.DivideNoNan"), "math.truediv": w.division("numpy.TrueDivide",
-    "math.truediv"), "raw.div": w.raw_division, "realdiv": w.raw_division,
-    "__operators__.getitem": p.getitem, "add_n": n.add_n, "argsort": n.argsort,
-    "broadcast_to": p.broadcast_to, "cast": n.cast, "clip_by_value": n.clip, "concat": p.concat,
-    "convert_to_tensor": n.identity, "einsum": n.einsum, "expand_dims": _with("numpy.ExpandDims", {"axis": "axis"}),
-    "fill": n.fill, "gather": p.gather, "identity": n.identity, "image.flip_left_right": lambda e, image: e.op(
-        "numpy.Flip", image, axis=-2), "image.flip_up_down": lambda e, image: e.op("numpy.Flip", image, axis=-3),
-    "image.resize": n.resize, "image.rgb_to_grayscale": _with("image.RGBToGrayscale", {}),
-    "linalg.matmul": n.matmul, "linalg.norm": m.norm, "math.add_n": n.add_n, "math.argmax": n.extreme("numpy.Argmax"),
-    "math.argmin": n.extreme("numpy.Argmin"), "math.cumprod": n.cumulated("numpy.Cumprod", "numpy.OnesLike"),
-    "math.cumsum": n.cumulated("numpy.Cumsum", "numpy.ZerosLike"),
-    "math.l2_normalize": n.l2_normalize, "math.multiply_no_nan": n.multiply_no_nan,
-    "math.squared_difference": n.squared_difference, "math.top_k": n.top_k, "nn.avg_pool2d": n.pool("nn.AveragePool"),
-    "nn.bias_add": n.bias_add, "nn.conv2d": n.conv2d, "nn.depth_to_space": _with(
-        "nn.DepthToSpace", {"block_size": "block_size"}), "nn.gelu": n.gelu, "nn.l2_normalize": n.l2_normalize,
-    "nn.leaky_relu": n.leaky_relu, "nn.log_softmax": n.log_softmax, "nn.max_pool2d": n.pool("nn.MaxPool"),
-    "nn.moments": n.moments, "nn.softmax": n.softmax, "nn.space_to_depth": _with(
-        "nn.SpaceToDepth", {"block_size": "block_size"}), "one_hot": n.one_hot, "pad": n.pad, "repeat": n.repeat,
-    "reshape": p.reshape, "reverse": _with("numpy.Flip", {"axis": "axis"}), "roll": _with(
-        "numpy.Roll", {"shift": "shift", "axis": "axis"}), "shape": p.shape, "slice": p.slice_, "sort": n.sort,
-    "split": p.split, "squeeze": _with("numpy.Squeeze", {"axis": "axis"}),
-    "linalg.band_part": m.band_part, "math.reduce_euclidean_norm": m.euclidean, "math.sqrt": p.root,
-    "image.crop_to_bounding_box": p.crop, "image.extract_patches": n.patches,
-    "ensure_shape": lambda e, x, shape, name=None: n.identity(e, x),
-    "image.grayscale_to_rgb": n.grayscale_to_rgb, "image.hsv_to_rgb": _with("image.HSVToRGB", {}),
-    "image.rgb_to_hsv": _with("image.RGBToHSV", {}), "linalg.matrix_transpose": m.matrix_transpose,
-    "linalg.solve": m.solve, "math.accumulate_n": n.add_n, "nn.depthwise_conv2d": n.depthwise_conv2d, "rank": p.rank,
-    "ones": n.constants(1), "size": p.size, "tensordot": m.tensordot, "zeros": n.constants(0),
-    "stack": p.stack, "strided_slice": p.strided_slice, "tile": _with("numpy.Tile", {"multiples": "repeats"}),
-    "transpose": p.transpose, "unstack": p.unstack, "where": n.where, "raw.resize": n.resize_raw,
-}  # fmt: skip
+    "keras.backend.batch_flatten": lambda e, x: e.layer("Flatten", x, shapes.dtype_of(x)),
+    "linalg.diag_part": matrices.diag_part,
+    "linalg.trace": lambda e, x, name=None: integers.cast_back(
+        e, e.op("numpy.Trace", x, axis1=-2, axis2=-1), shapes.dtype_of(x)
+    ),
+    "__operators__.eq": values.compared("numpy.Equal"),
+    "__operators__.ne": values.compared("numpy.NotEqual"),
+    "compat.v1.div": integers.old_division,
+    "math.divide": integers.division("numpy.TrueDivide", "math.truediv"),
+    "math.divide_no_nan": integers.division("numpy.DivideNoNan"),
+    "math.truediv": integers.division("numpy.TrueDivide", "math.truediv"),
+    "raw.div": integers.raw_division,
+    "realdiv": integers.raw_division,
+    "__operators__.getitem": shapes.getitem,
+    "add_n": values.add_n,
+    "argsort": values.argsort,
+    "broadcast_to": shapes.broadcast_to,
+    "cast": values.cast,
+    "clip_by_value": values.clip,
+    "concat": shapes.concat,
+    "convert_to_tensor": values.identity,
+    "einsum": values.einsum,
+    "expand_dims": _with("numpy.ExpandDims", {"axis": "axis"}),
+    "fill": values.fill,
+    "gather": shapes.gather,
+    "identity": values.identity,
+    "image.flip_left_right": lambda e, image: e.op("numpy.Flip", image, axis=-2),
+    "image.flip_up_down": lambda e, image: e.op("numpy.Flip", image, axis=-3),
+    "image.resize": values.resize,
+    "image.rgb_to_grayscale": _with("image.RGBToGrayscale", {}),
+    "linalg.matmul": values.matmul,
+    "linalg.norm": matrices.norm,
+    "math.add_n": values.add_n,
+    "math.argmax": values.extreme("numpy.Argmax"),
+    "math.argmin": values.extreme("numpy.Argmin"),
+    "math.cumprod": values.cumulated("numpy.Cumprod", "numpy.OnesLike"),
+    "math.cumsum": values.cumulated("numpy.Cumsum", "numpy.ZerosLike"),
+    "math.l2_normalize": values.l2_normalize,
+    "math.multiply_no_nan": values.multiply_no_nan,
+    "math.squared_difference": values.squared_difference,
+    "math.top_k": values.top_k,
+    "nn.avg_pool2d": values.pool("nn.AveragePool"),
+    "nn.bias_add": values.bias_add,
+    "nn.conv2d": values.conv2d,
+    "nn.depth_to_space": _with("nn.DepthToSpace", {"block_size": "block_size"}),
+    "nn.gelu": values.gelu,
+    "nn.l2_normalize": values.l2_normalize,
+    "nn.leaky_relu": values.leaky_relu,
+    "nn.log_softmax": values.log_softmax,
+    "nn.max_pool2d": values.pool("nn.MaxPool"),
+    "nn.moments": values.moments,
+    "nn.softmax": values.softmax,
+    "nn.space_to_depth": _with("nn.SpaceToDepth", {"block_size": "block_size"}),
+    "one_hot": values.one_hot,
+    "pad": values.pad,
+    "repeat": values.repeat,
+    "reshape": shapes.reshape,
+    "reverse": _with("numpy.Flip", {"axis": "axis"}),
+    "roll": _with("numpy.Roll", {"shift": "shift", "axis": "axis"}),
+    "shape": shapes.shape,
+    "slice": shapes.slice_,
+    "sort": values.sort,
+    "split": shapes.split,
+    "squeeze": _with("numpy.Squeeze", {"axis": "axis"}),
+    "linalg.band_part": matrices.band_part,
+    "math.reduce_euclidean_norm": matrices.euclidean,
+    "math.sqrt": shapes.root,
+    "image.crop_to_bounding_box": shapes.crop,
+    "image.extract_patches": values.patches,
+    "ensure_shape": lambda e, x, shape, name=None: values.identity(e, x),
+    "image.grayscale_to_rgb": values.grayscale_to_rgb,
+    "image.hsv_to_rgb": _with("image.HSVToRGB", {}),
+    "image.rgb_to_hsv": _with("image.RGBToHSV", {}),
+    "linalg.matrix_transpose": matrices.matrix_transpose,
+    "linalg.solve": matrices.solve,
+    "math.accumulate_n": values.add_n,
+    "nn.depthwise_conv2d": values.depthwise_conv2d,
+    "rank": shapes.rank,
+    "ones": values.constants(1),
+    "size": shapes.size,
+    "tensordot": matrices.tensordot,
+    "zeros": values.constants(0),
+    "stack": shapes.stack,
+    "strided_slice": shapes.strided_slice,
+    "tile": _with("numpy.Tile", {"multiples": "repeats"}),
+    "transpose": shapes.transpose,
+    "unstack": shapes.unstack,
+    "where": values.where,
+    "raw.resize": values.resize_raw,
+}
 
 # Names of one function under others: older and newer modules of TensorFlow.
 ALIASES = {
@@ -170,9 +224,9 @@ ALIASES = {
 
 
 def _table() -> dict[str, Function]:
-    table: dict[str, Function] = {name: _unary(place) for name, place in _UNARY.items()}
-    table |= {name: _binary(place, name) for name, place in _BINARY.items()}
-    table |= {name: _reduced(place) for name, place in _REDUCED.items()}
+    table: dict[str, Function] = {name: _unary(operation) for name, operation in _UNARY.items()}
+    table |= {name: _binary(operation, name) for name, operation in _BINARY.items()}
+    table |= {name: _reduced(operation) for name, operation in _REDUCED.items()}
     table |= _OTHERS
     return table | {alias: table[name] for alias, name in ALIASES.items()}
 

@@ -48,13 +48,13 @@ def clip(e: Emitter, t: Any, clip_value_min: Any, clip_value_max: Any, name: Any
 _LEFT_OUT: Any = object()
 
 
-def compared(place: str) -> Function:
+def compared(operation: str) -> Function:
     """The comparison of `==` and `!=`, whose second operand TensorFlow 2.4 to 2.15 leave out of configs."""
 
     def comparison(e: Emitter, self: Any, other: Any = _LEFT_OUT) -> Result:
         if other is _LEFT_OUT:
-            raise NoEquivalent("the config does not say with what it compares, which TensorFlow leaves out")
-        return e.op(place, self, typed(other, dtype_of(self)))
+            raise NoEquivalent("the config lacks the second operand of the comparison, which TensorFlow leaves out")
+        return e.op(operation, self, typed(other, dtype_of(self)))
 
     return comparison
 
@@ -67,7 +67,7 @@ def where(e: Emitter, condition: Any, x: Any = None, y: Any = None, name: Any = 
 
 
 def multiply_no_nan(e: Emitter, x: Any, y: Any, name: Any = None) -> Result:
-    """A product that is 0 wherever `y` is, of whatever `x`, such as an infinite one."""
+    """A product that is 0 wherever `y` is 0, even where `x` is infinite or NaN."""
     if not is_tensor(y):
         raise NoEquivalent("a second factor that is no tensor")
     product = e.op("numpy.Multiply", x, y)
@@ -75,14 +75,14 @@ def multiply_no_nan(e: Emitter, x: Any, y: Any, name: Any = None) -> Result:
 
 
 def cast(e: Emitter, x: Any, dtype: Any, name: Any = None) -> Result:
-    """The values in another dtype; sizes are unchanged, but for a known one, which becomes a number, and back."""
+    """The values in another dtype. A known size becomes a number, and a number a size; other sizes are unchanged."""
     wanted = dtype_named(dtype)
     if isinstance(x, Sizes):
         known = x.alone and x.sizes[0] is not None and wanted in _FLOATS
         return Number(1.0 * (x.sizes[0] or 0), wanted) if known else x
     if isinstance(x, Number):
         return _number_cast(x, wanted)
-    return e.op("core.Cast", x, dtype=dtype_named(dtype))
+    return e.op("core.Cast", x, dtype=wanted)
 
 
 def _number_cast(number: Number, dtype: str) -> Result:
@@ -112,10 +112,10 @@ def pad(
 ) -> Result:
     """A tensor padded with values."""
     widths = static(paddings, "the widths")
-    how = {"constant": "constant", "reflect": "reflect", "symmetric": "symmetric"}[mode.lower()]
-    if how == "constant" and constant_values:
-        return e.op("numpy.Pad", tensor, constant_values, pad_width=widths, mode=how)
-    return e.op("numpy.Pad", tensor, pad_width=widths, mode=how)
+    keras_mode = {"constant": "constant", "reflect": "reflect", "symmetric": "symmetric"}[mode.lower()]
+    if keras_mode == "constant" and constant_values:
+        return e.op("numpy.Pad", tensor, constant_values, pad_width=widths, mode=keras_mode)
+    return e.op("numpy.Pad", tensor, pad_width=widths, mode=keras_mode)
 
 
 def one_hot(
@@ -125,23 +125,27 @@ def one_hot(
     """One-hot vectors of indices."""
     if on_value not in (None, 1, 1.0) or off_value not in (None, 0, 0.0):
         raise NoEquivalent("values other than one and zero")
-    named = one_hot_dtype(on_value, off_value, dtype)
+    vector_dtype = one_hot_dtype(on_value, off_value, dtype)
     return e.op(
-        "nn.OneHot", indices, num_classes=static(depth, "the depth"), axis=-1 if axis is None else axis, dtype=named
+        "nn.OneHot",
+        indices,
+        num_classes=static(depth, "the depth"),
+        axis=-1 if axis is None else axis,
+        dtype=vector_dtype,
     )
 
 
 def one_hot_dtype(on_value: Any, off_value: Any, dtype: Any) -> str:
     """The dtype of one-hot vectors: that of the values where there is no `dtype`."""
     value = next((candidate for candidate in (on_value, off_value) if candidate is not None), 1.0)
-    plain = "bool" if isinstance(value, bool) else "int32" if isinstance(value, int) else "float32"
-    return plain if dtype is None else dtype_named(dtype)
+    value_dtype = "bool" if isinstance(value, bool) else "int32" if isinstance(value, int) else "float32"
+    return value_dtype if dtype is None else dtype_named(dtype)
 
 
 def sort(e: Emitter, values: Any, axis: Any = -1, direction: Any = "ASCENDING", name: Any = None) -> Result:
     """Sorted values, the smallest first, or the largest."""
     if direction not in ("ASCENDING", "DESCENDING"):
-        raise NoEquivalent("another order")
+        raise NoEquivalent(f"the order {direction!r}")
     ordered = e.op("numpy.Sort", values, axis=static(axis, "the axis"))
     return ordered if direction == "ASCENDING" else e.op("numpy.Flip", ordered, axis=static(axis, "the axis"))
 
@@ -152,7 +156,7 @@ def argsort(
     """The indices that sort values, of equal ones the first before the others (`_argsort`,
     tensorflow/python/ops/sort_ops.py, 2.15)."""
     if direction not in ("ASCENDING", "DESCENDING"):
-        raise NoEquivalent("another order")
+        raise NoEquivalent(f"the order {direction!r}")
     if direction == "DESCENDING":
         if is_whole(dtype_of(values)):
             raise NoEquivalent("the descending order of whole numbers")
@@ -173,7 +177,7 @@ def patches(e: Emitter, images: Any, sizes: Any, strides: Any, rates: Any, paddi
 
 
 def grayscale_to_rgb(e: Emitter, images: Any, name: Any = None) -> Result:
-    """The one channel, three times."""
+    """The one channel of images, three times."""
     return e.op("numpy.Concatenate", [images, images, images], axis=-1)
 
 
@@ -198,35 +202,36 @@ def log_softmax(e: Emitter, logits: Any, axis: Any = None, name: Any = None, dim
     return e.op("nn.LogSoftmax", logits, axis=-1 if axis is None else axis)
 
 
-def extreme(place: str) -> Function:
+def extreme(operation: str) -> Function:
     """The index of the largest or smallest value; TensorFlow's default is the first axis."""
 
     def index_of_extreme(
         e: Emitter, input: Any, axis: Any = None, output_type: Any = "int64", dimension: Any = None, name: Any = None
     ) -> Result:
         axis = dimension if axis is None else axis
-        index = e.op(place, input, axis=0 if axis is None else axis)
+        index = e.op(operation, input, axis=0 if axis is None else axis)
         return e.op("core.Cast", index, dtype=dtype_named(output_type))
 
     return index_of_extreme
 
 
-def cumulated(place: str, first: str) -> Function:
-    """Cumulative sums or products, from the other end with `reverse`; exclusive ones begin with values of `first`."""
+def cumulated(operation: str, first_values: str) -> Function:
+    """Cumulative sums or products, from the other end with `reverse`; exclusive ones begin with those that the
+    operation `first_values` gives, zeros or ones."""
 
     def cumulation(
         e: Emitter, x: Any, axis: Any = 0, exclusive: bool = False, reverse: bool = False, name: Any = None
     ) -> Result:
         along = static(axis, "the axis")
         x = e.op("numpy.Flip", x, axis=along) if reverse else x
-        values: Result = e.op(place, x, axis=along)
-        values = _shifted(e, values, along, first) if exclusive else values
+        values: Result = e.op(operation, x, axis=along)
+        values = _shifted(e, values, along, first_values) if exclusive else values
         return e.op("numpy.Flip", values, axis=along) if reverse else values
 
     return cumulation
 
 
-def _shifted(e: Emitter, x: Any, axis: int, first: str) -> Result:
+def _shifted(e: Emitter, x: Any, axis: int, first_values: str) -> Result:
     """A tensor one place further along an axis, with zeros or ones in front."""
 
     def part(start: int | None, stop: int | None) -> Any:
@@ -234,7 +239,7 @@ def _shifted(e: Emitter, x: Any, axis: int, first: str) -> Result:
         own, around = {"start": start, "stop": stop}, {"class_name": "__ellipsis__"}
         return getitem(e, x, [*others, own] if axis >= 0 else [around, own, *others])
 
-    return e.op("numpy.Concatenate", [e.op(first, part(None, 1)), part(None, -1)], axis=axis)
+    return e.op("numpy.Concatenate", [e.op(first_values, part(None, 1)), part(None, -1)], axis=axis)
 
 
 def top_k(e: Emitter, input: Any, k: Any = 1, sorted: bool = True, index_type: Any = None, name: Any = None) -> Result:
@@ -267,7 +272,7 @@ def resize_raw(
     return resize(e, images, size, method)
 
 
-def pool(place: str) -> Function:
+def pool(operation: str) -> Function:
     """Pooling over images."""
 
     def pooled(
@@ -275,20 +280,20 @@ def pool(place: str) -> Function:
     ) -> Result:
         if data_format not in (None, "NHWC", "NCHW"):
             raise NoEquivalent(f"data_format {data_format!r}")
-        first = data_format == "NCHW"
+        channels_first = data_format == "NCHW"
         return e.op(
-            place, input, pool_size=_spatial(ksize, first), strides=_spatial(strides, first),
+            operation, input, pool_size=_spatial(ksize, channels_first), strides=_spatial(strides, channels_first),
             padding=str(padding).lower(),
-            data_format="channels_first" if first else "channels_last",
+            data_format="channels_first" if channels_first else "channels_last",
         )  # fmt: skip
 
     return pooled
 
 
-def _spatial(value: Any, first: bool) -> Any:
+def _spatial(value: Any, channels_first: bool) -> Any:
     """The size for each spatial axis, also from a list for all four axes."""
     if isinstance(value, list) and len(value) == 4:
-        return value[2:] if first else value[1:3]
+        return value[2:] if channels_first else value[1:3]
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
@@ -299,11 +304,12 @@ def conv2d(
     """Convolution with a kernel in the graph."""
     if not isinstance(padding, str) or data_format not in ("NHWC", "NCHW"):
         raise NoEquivalent("explicit padding, or another data_format")
-    first = data_format == "NCHW"
+    channels_first = data_format == "NCHW"
     kernel = filters if filters is not None else filter
     return e.op(
-        "nn.Conv", input, kernel, strides=_spatial(strides, first), padding=padding.lower(),
-        data_format="channels_first" if first else "channels_last", dilation_rate=_spatial(dilations, first) or 1,
+        "nn.Conv", input, kernel, strides=_spatial(strides, channels_first), padding=padding.lower(),
+        data_format="channels_first" if channels_first else "channels_last",
+        dilation_rate=_spatial(dilations, channels_first) or 1,
     )  # fmt: skip
 
 
@@ -314,17 +320,18 @@ def depthwise_conv2d(
     """Convolution of each channel with kernels of its own in the graph."""
     if not isinstance(padding, str) or data_format not in (None, "NHWC", "NCHW"):
         raise NoEquivalent("explicit padding, or another data_format")
-    first, dilation = data_format == "NCHW", rate if dilations is None else dilations
+    channels_first, dilation = data_format == "NCHW", rate if dilations is None else dilations
     return e.op(
-        "nn.DepthwiseConv", input, filter, strides=_alike(strides, first), padding=padding.lower(),
-        data_format="channels_first" if first else "channels_last", dilation_rate=_alike(dilation, first),
+        "nn.DepthwiseConv", input, filter, strides=_single_size(strides, channels_first), padding=padding.lower(),
+        data_format="channels_first" if channels_first else "channels_last",
+        dilation_rate=_single_size(dilation, channels_first),
     )  # fmt: skip
 
 
-def _alike(value: Any, first: bool) -> Any:
+def _single_size(value: Any, channels_first: bool) -> Any:
     """The size for all spatial axes. Raises NoEquivalent where they differ, as Keras 3 adds a list to a tuple then
     (`depthwise_conv`, keras/src/backend/tensorflow/nn.py, 3.15)."""
-    sizes = _spatial(value, first) or 1
+    sizes = _spatial(value, channels_first) or 1
     if isinstance(sizes, list) and len(set(sizes)) != 1:
         raise NoEquivalent("strides or dilations that differ by axis")
     return sizes[0] if isinstance(sizes, list) else sizes

@@ -19,7 +19,7 @@ def report(result: CheckReport, style: Style) -> str:
     body = as_table(rows[:_SHOWN], _HEADERS) if rows else ""
     steps = "\n".join(f"- {escaped(f'{rule.code}: {rule.remedy}')}" for rule in phrases.remedies(result))
     heading = f"### ckpttool check: {escaped(phrases.summary(result))}"
-    return phrases.in_lines([heading, body, rest, steps, escaped(phrases.switched_off(result))])
+    return phrases.in_paragraphs([heading, body, rest, steps, escaped(phrases.switched_off(result))])
 
 
 def _rows(result: CheckReport) -> Iterator[list[str]]:

@@ -56,8 +56,8 @@ def suppressed(file: FileReport) -> list[tuple[Rule, str, int]]:
 def remedies(result: CheckReport) -> list[Rule]:
     """The broken rules whose remedies are to be shown, the most severe first."""
     broken = {finding.rule for file in result.files for finding in file.findings}
-    asking = [rule for rule in broken if rule.severity > Severity.INFO or rule.fails(result.fail_on)]
-    return sorted(asking, key=lambda rule: (-rule.severity, rule.code))
+    to_show = [rule for rule in broken if rule.severity > Severity.INFO or rule.fails(result.fail_on)]
+    return sorted(to_show, key=lambda rule: (-rule.severity, rule.code))
 
 
 def summary(result: CheckReport) -> str:
@@ -120,6 +120,6 @@ def _count(number: int, word: str) -> str:
     return f"{number:,} {word}{'' if number == 1 or word == 'info' else 's'}"
 
 
-def in_lines(parts: Iterable[str]) -> str:
+def in_paragraphs(parts: Iterable[str]) -> str:
     """The parts that are not empty, with a blank line between them."""
     return "\n\n".join(filter(None, parts))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from ckpttool.checks.catalogue import FAMILIES
 from ckpttool.checks.rule import Rule
 from ckpttool.render.checks.json import as_object
-from ckpttool.render.checks.phrases import in_lines, severity, title
+from ckpttool.render.checks.phrases import in_paragraphs, severity, title
 from ckpttool.render.json_values import dumps
 from ckpttool.render.markdown import escaped
 
@@ -16,7 +16,7 @@ choose among them. The first letter of a code is its family. `ckpttool rule --al
 
 def text(rules: Sequence[Rule]) -> str:
     """Each rule with what it finds, why that matters and what to do."""
-    return in_lines(map(_in_text, rules))
+    return in_paragraphs(map(_in_text, rules))
 
 
 def _in_text(rule: Rule) -> str:
@@ -36,7 +36,7 @@ def markdown(rules: Sequence[Rule]) -> str:
         chosen = [rule for rule in family.rules if rule in rules]
         if chosen:
             parts += [f"## {family.name.capitalize()}", escaped(family.about), *map(_in_markdown, chosen)]
-    return in_lines(parts)
+    return in_paragraphs(parts)
 
 
 def _in_markdown(rule: Rule) -> str:

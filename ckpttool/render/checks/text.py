@@ -17,7 +17,7 @@ def report(result: CheckReport, style: Style) -> str:
     files = ["\n".join(_file(file, style)) for file in result.files]
     steps = [f"  {rule.code} {rule.remedy}" for rule in phrases.remedies(result)]
     advice = "\n".join(["what to do:", *steps]) if steps else ""
-    return phrases.in_lines([*files, advice, phrases.conclusion(result)])
+    return phrases.in_paragraphs([*files, advice, phrases.conclusion(result)])
 
 
 def _file(file: FileReport, style: Style) -> Iterator[str]:

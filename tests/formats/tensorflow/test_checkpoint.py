@@ -398,7 +398,7 @@ def test_sections_by_names_are_marked(run: Callable[..., Any], tmp_path: Path) -
     shown = run("ls", index).out
     assert {"~optimizer", "~model", "~other"} <= set(shown.split())
     assert "~ the section is not stored; it is inferred from the names of the variables" in shown
-    assert "1 weight, 1 parameter, 4 B (a guess by the names of variables)" in run("info", index).out
+    assert "1 weight, 1 parameter, 4 B (guessed from the names of variables)" in run("info", index).out
     document = json.loads(run("ls", index, "--output", "json").out)
     assert document["sections_inferred"]
     assert [row["inferred"] for row in document["weights"] if row["section"] != "model"] == [True]

@@ -45,7 +45,7 @@ def signature(function: Any, arguments: Any = None) -> str | None:
 
 def _signature(code: Code, defaults: Any, arguments: Any) -> str:
     """The signature of a function of plain Python, and the names that its code uses."""
-    names = code.variables[: code.arguments]
+    names = code.variables[: code.argument_count]
     stored = defaults if isinstance(defaults, list) and len(defaults) <= len(names) else []
     values = dict(zip(names[len(names) - len(stored) :], stored, strict=True))
     values |= arguments if isinstance(arguments, Mapping) else {}

@@ -66,7 +66,7 @@ def formula(code: Code, version: Version) -> Formula:
     text = machine.pop().within(_SUM)
     if machine.stack:
         raise ValueError("values that nothing takes")
-    arguments = code.variables[: code.arguments]
+    arguments = code.variables[: code.argument_count]
     used = tuple(name for place, name in enumerate(arguments) if place and place in machine.used)
     return Formula(text, arguments, used, machine.rounds)
 
@@ -112,7 +112,7 @@ def _load(machine: _Machine, step: Instruction) -> None:
     place = step.argument
     if place in machine.variables:
         return machine.push(machine.variables[place])
-    if place >= machine.code.arguments:
+    if place >= machine.code.argument_count:
         raise ValueError("a variable without a value")
     name = machine.code.variables[place]
     if not name.isidentifier() or iskeyword(name):

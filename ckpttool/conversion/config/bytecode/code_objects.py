@@ -40,7 +40,7 @@ class Code:
     """The content of a code object: variables, of which the first are the arguments, constants and instructions; the
     name of the function, and the names of others that it uses: of what is global, and of attributes."""
 
-    arguments: int
+    argument_count: int
     variables: tuple[str, ...]
     constants: tuple[Value, ...]
     instructions: bytes
