@@ -13,7 +13,7 @@ _KEYS = frozenset({"type", "value", "dtype"})
 
 def plain(value: Any, depth: int = 0) -> Any:
     """The config with arrays replaced by their values; the same object where it has none."""
-    if depth > _MAX_DEPTH:
+    if value is None or isinstance(value, (str, int, float)) or depth > _MAX_DEPTH:
         return value
     if isinstance(value, Mapping):
         if is_array(value):

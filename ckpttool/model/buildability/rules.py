@@ -5,7 +5,7 @@ to show, which replay what live Keras took and refused.
 """
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from ckpttool.model.buildability import predicates as are
@@ -338,6 +338,7 @@ _CHOICES: Mapping[str, Rule] = {
 }
 
 
+@cache
 def rule_of(name: str) -> Rule:
     """The rule of a name; `one of valid same` is the rule of an argument that is one of these strings."""
     if not name.startswith(_ONE_OF):
