@@ -18,7 +18,7 @@ from ckpttool.cli import main
 from tests import keras_by_hand
 from tests.corpus import ADVERSARIAL
 from tests.samples import FIXTURES
-from tests.speeds import BY_HAND, FRAMEWORKS, LIVE, LONG, ON_TENSORFLOW, is_full, scope
+from tests.speeds import BY_HAND, FRAMEWORKS, LIVE, LIVE_TESTS, LONG, ON_TENSORFLOW, is_full, scope
 
 # A busy machine is no fault of the code, and where others wait for a run it must not depend on luck.
 settings.register_profile("full", deadline=None, derandomize="CI" in os.environ)
@@ -26,6 +26,7 @@ settings.register_profile("quick", settings.get_profile("full"), max_examples=20
 
 TESTS = Path(__file__).parent
 GOLDEN = TESTS / "golden"
+LEFT_OUT = LONG + LIVE_TESTS + ON_TENSORFLOW
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -83,7 +84,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leaves out what takes long, unless the run is a full one."""
     if config.getoption("--full"):
         return
-    left_out = [item for item in items if item.nodeid.removeprefix("tests/").startswith(LONG + ON_TENSORFLOW)]
+    left_out = [item for item in items if item.nodeid.removeprefix("tests/").startswith(LEFT_OUT)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
 

@@ -49,6 +49,19 @@ LIVE = frozenset(
 )
 """Files that ask live Keras throughout."""
 
+LIVE_TESTS: tuple[str, ...] = (
+    "conversion/operations/test_keras2.py::test_computes_the_same",
+    "conversion/test_corpus.py::test_predicts_what_old_keras_did",
+    "conversion/test_crossentropies.py::test_answers_beyond_0_and_1",
+    "conversion/test_crossentropies.py::test_keras_3_measures_as_before_or_convert_says_so",
+    "conversion/test_crossentropies.py::test_metrics_are_measured_as_before_or_convert_says_so",
+    "conversion/test_old_layers.py::test_predicts_what_old_keras_did",
+    "conversion/test_old_layers.py::test_weights_alone",
+    "conversion/test_resume.py::test_the_next_step_is_the_same",
+    "conversion/test_stated_shapes.py::test_converted_it_predicts_the_same",
+)
+"""Tests of other files that ask live Keras about each of many cases, for which they convert a file first."""
+
 BY_HAND = frozenset(
     """
     callbacks/test_backends.py

@@ -54,8 +54,9 @@ def test_shapes(case: str, recorded: Any) -> None:
 @pytest.mark.parametrize("case", sorted(MODELS))
 def test_work(case: str) -> None:
     """The model costs as much as the one of Keras 3 that computes the same, and all of it is counted where that is."""
-    old = architecture(MODELS[case]["config"])
-    new = architecture(rewrite(of_generation(old.config, Generation.KERAS_2), Journal()).config)
+    old, journal = architecture(MODELS[case]["config"]), Journal()
+    new = architecture(rewrite(of_generation(old.config, Generation.KERAS_2), journal).config)
+    assert journal.refusals == []
     cost, expected = cost_of(old), cost_of(new)
     assert cost.macs == expected.macs
     assert cost.flops - expected.flops in ((1, 2) if case in FROM_SIZES else (0,))
