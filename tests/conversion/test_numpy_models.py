@@ -1,6 +1,7 @@
 """Models of genuine Keras 1 and 2, converted: NumPy computes from the new file what old Keras predicted, so that a run
 without Keras 3 judges by numbers, too."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.conversion.judge import numbered
 from tests.conversion.numpy_model import NumpyModel
 from tests.corpus import FIELD, needs_field
 from tests.field.test_holders import AS_LSTM, CUDNN, parallel
+from tests.speeds import is_full, one_of_each
 
 # Masks and rarer layers are left to Keras itself.
 REMOVED = [case for case in test_gone.CASES if not case[1].startswith("mask")]
@@ -23,7 +25,15 @@ RARE = """
 OLD = [path for path in test_old_layers.CASES if path.stem not in RARE]
 
 
-@pytest.mark.parametrize(("writer", "name"), REMOVED)
+def kinds(case: tuple[str, str]) -> list[object]:
+    """The kinds of a case: its layer by this writer, and with each two of its settings by any."""
+    writer, name = case
+    layer, *settings = name.split("_")
+    pairs = itertools.combinations(settings, 2) if len(settings) > 1 else [settings]
+    return [(writer, layer), *((layer, *pair) for pair in pairs)]
+
+
+@pytest.mark.parametrize(("writer", "name"), REMOVED if is_full() else one_of_each(REMOVED[::-1], kinds))
 def test_layers_that_keras_3_has_no_more(writer: str, name: str, tmp_path: Path) -> None:
     """Merges, activations with weights, locally connected layers, of Keras 1.2.2, 2.2.4 and 2.15."""
     convert(test_gone.unpacked(writer, name, tmp_path), tmp_path / "new.keras")

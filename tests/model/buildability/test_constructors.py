@@ -9,10 +9,11 @@ from ckpttool.model.buildability.rules import rule_of
 from ckpttool.model.buildability.table import row_of
 from tests.model.buildability import live_constructors as live
 from tests.model.buildability.constructor_hints import NOT_CONSTRUCTED, PINNED
+from tests.speeds import is_full
 
 # Odd values: empty strings for null, arrays as arguments of a Lambda. Seeds and dtypes are left out, of which Keras's
 # constructors take more than it builds.
-LEFT = 30
+LEFT = 30 if is_full() else 24
 
 
 def test_current() -> None:
@@ -22,7 +23,7 @@ def test_current() -> None:
 
 def test_as_recorded() -> None:
     """The rules take and refuse the values that Keras took and refused, but for a few odd ones."""
-    asked, wrong = 0, []
+    asked, wrong, met = 0, [], set()
     for place, known in live.record().items():
         row, name = row_of(place), place.rpartition(".")[2]
         if name in NOT_CONSTRUCTED:
@@ -32,10 +33,13 @@ def test_as_recorded() -> None:
             rule = row.rules.get(key)
             if rule in (None, "any", "seed", "dtype") or (name, key) in PINNED:
                 continue
+            if (key, rule, bits) in met and not is_full():  # most classes share what they take with others
+                continue
+            met.add((key, rule, bits))
             answers = live.compared(name, known, key, rule, bits)
             asked += len(answers)
             wrong += [f"{name}.{key} ({rule}): {value!r}" for value, _, missed in answers if missed]
-    assert asked > 40_000
+    assert asked > (40_000 if is_full() else 20_000)
     assert len(wrong) <= LEFT, f"{len(wrong)} of {asked}: {wrong[:20]}"
 
 
