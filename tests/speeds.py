@@ -136,9 +136,9 @@ def is_slow() -> bool:
 
 
 def examples(count: int) -> int:
-    """How many examples hypothesis tries: all of them in a slow run, a third in a full one, a twentieth in a quick one.
-    Each run draws others."""
-    return count if is_slow() else max(5, count // (3 if is_full() else 20))
+    """How many examples hypothesis tries: all of them in a slow run, a quarter in a full one, a twentieth in a quick
+    one. Each run draws others."""
+    return count if is_slow() else max(5, count // (4 if is_full() else 20))
 
 
 def one_of_each(cases: Iterable[Case], kinds: Callable[[Case], Iterable[object]]) -> list[Case]:
