@@ -173,6 +173,14 @@ def unasked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ckpttool.conversion.prove.keras_run.SMALL", -1)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def unsynced() -> Generator[None]:
+    """Leaves out the wait for the disk, which takes longer than many a test: none of them survives a power cut."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda file: None)
+        yield
+
+
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
     """Runs `ckpttool` with some arguments; gives exit code, standard output and standard error apart."""
