@@ -329,6 +329,20 @@ def test_no_test_measures_seconds(path: Path) -> None:
     assert path.name == "test_signals.py" or not CLOCKS.search(path.read_text(encoding="utf-8"))
 
 
+APART_FROM_LAYERS = ("checkpoint", "conversion", "dangers", "formats", "model")
+"""The rooms that may name classes of layers: those of models and what replaces them, and rooms below, which read the
+classes that TensorFlow writes. `Layer` and `Model` are words of Python's types, too."""
+
+
+@for_each([path for path in MODULES if room(path) not in APART_FROM_LAYERS])
+def test_no_layer_is_named(path: Path) -> None:
+    """What other rooms ask about a class of layers stands in its row: its kind, its traits, its defaults."""
+    from ckpttool.model.layers.table import LAYERS, OLD_LAYERS
+
+    texts = {node.value for node in nodes(path) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    assert texts & (LAYERS.keys() | OLD_LAYERS.keys()) - {"Layer", "Model"} == set(), ids(path)
+
+
 NOUNS = {"binding", "encoding", "padding", "pooling", "spelling", "string"}
 """Words that end as gerunds do and are the names of things."""
 

@@ -17,6 +17,7 @@ from ckpttool.model import Architecture
 from ckpttool.model.architecture_parts import model_args, normalized_config, part_in
 from ckpttool.model.generations.generation import Generation, generation_of
 from ckpttool.model.generations.stored_order import StoredSlot, stored_order
+from ckpttool.model.layers.table import INPUTS
 from ckpttool.model.layouts import Place, layers_in, places_of
 from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.slots import Part, in_weights_order
@@ -315,7 +316,7 @@ def _layer_pairs(
     Keras numbers names anew in every session.
     """
     if generation is Generation.KERAS_0:
-        numbered = [name for name, part in layers.parts.items() if part.class_name != "InputLayer"]
+        numbered = [name for name, part in layers.parts.items() if part.class_name not in INPUTS]
         pairs = ((name, f"layer_{at}") for at, name in enumerate(numbered))  # Keras 0 counted no input layers
         yield from ((ours, theirs, Evidence.ORDER) for ours, theirs in pairs if theirs in stored)
         return

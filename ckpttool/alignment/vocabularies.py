@@ -11,10 +11,13 @@ from typing import NamedTuple
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.formats.assets import asset_sizes, read_assets
 from ckpttool.formats.weight_paths import keras3_path
+from ckpttool.model.layers.layer_type import Trait
+from ckpttool.model.layers.table import with_trait
 from ckpttool.model.layouts import lookups_in
 from ckpttool.model.slots import Part
 
 FILE = "vocabulary.txt"
+_HOLDING = with_trait(Trait.INNER_LOOKUP)
 INNER = "_lookup_layer"  # the StringLookup of a TextVectorization, which has a copy of its vocabulary
 WHOLE_MODEL_KINDS = frozenset({"keras-zip", "keras-dir", "legacy-model"})
 """The kinds of checkpoints that Keras loads as models, with their vocabularies."""
@@ -77,5 +80,5 @@ def by_keras3_path(assets: Mapping[str, bytes]) -> dict[str, bytes]:
 def outermost(lookups: Iterable[Lookup]) -> list[Lookup]:
     """The lookups without those inside another: without the StringLookup of a TextVectorization."""
     listed = list(lookups)
-    whole = {lookup.layer for lookup in listed if lookup.class_name == "TextVectorization"}
+    whole = {lookup.layer for lookup in listed if lookup.class_name in _HOLDING}
     return [lookup for lookup in listed if lookup.layer.rpartition("/")[0] not in whole]

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from ckpttool.comparison.change import ABSENT
 from ckpttool.comparison.objects import BY_NAME, ConfigObject, DTypePolicy, equal, kind_of, meaning
-from ckpttool.model.class_names import snake_case
+from ckpttool.model.class_names import NUMBERED_NAMES, snake_case
 from ckpttool.model.defaults import class_called, defaults_of
-from ckpttool.model.layers.table import of_kind
+from ckpttool.model.layers.layer_type import Trait
+from ckpttool.model.layers.table import of_kind, with_trait
 
 MAX_DEPTH = 32
 """The depth below which nested objects are compared as they are written."""
@@ -40,12 +41,12 @@ _FOLLOWS: Mapping[str, tuple[str, float]] = MappingProxyType(
 )
 _NULL_IS_DEFAULT = frozenset({"arguments", "data_format", "dtype", "ragged", "sparse"})
 _COUNTING = of_kind("lookup")  # layers that count their vocabulary themselves
-_HASHING = frozenset({"HashedCrossing", "Hashing"})  # their dtype is int64 only where the output is integers
+_HASHING = with_trait(Trait.HASHES)
+_TWO_WAYS, _SIGNED, _SEEDED = map(with_trait, (Trait.TWO_WAYS, Trait.SIGNED, Trait.DRAWS_A_SEED))
 _MANY = 2**53  # integers beyond it lose digits in the product with a factor
 # Arguments of Keras 1 and 2 that choose how a layer computes, not what; Keras 3 has no such choice.
 _HOW = frozenset({"implementation"})
 _SIDES = re.compile(r"^((forward|backward)_)+")
-_NAMES_2 = MappingProxyType({"Functional": "model", "InputLayer": "input"})  # the names that Keras 1 and 2 numbered
 _NUMBER = re.compile(r"_\d+$")
 
 
@@ -117,9 +118,9 @@ def argument(obj: ConfigObject, key: str) -> Any:
     defaults = obj.defaults
     # A key that is set to null is no missing key: for most arguments null has a meaning of its own.
     value = obj.config[key] if key in obj.config else defaults.get(key, ABSENT if obj.own else _unknown(obj))
-    if obj.class_name == "Bidirectional" and key in ("layer", "backward_layer"):
+    if obj.class_name in _TWO_WAYS and key in ("layer", "backward_layer"):
         return _in_bidirectional(value) if value is not None else _backwards(obj)
-    if key == "factor" and obj.class_name == "RandomRotation" and isinstance(value, int | float):
+    if key == "factor" and obj.class_name in _SIGNED and isinstance(value, int | float):
         return [-value, value]
     if key == "dtype" and obj.class_name in _HASHING and argument(obj, "output_mode") != "int":
         return value if key in obj.config and value is not None else "float32"
@@ -152,7 +153,7 @@ def _is_ignored(a: ConfigObject, b: ConfigObject, key: str) -> bool:
         return all(map(partial(_is_followed, key=key), (a, b)))
     if key == "vocabulary_size" and a.class_name in _COUNTING:
         return any(argument(side, key) is None or argument(side, "vocabulary") is not None for side in (a, b))
-    return (a.class_name, key) == ("RandomCrop", "seed") and None in (argument(a, key), argument(b, key))
+    return key == "seed" and a.class_name in _SEEDED and None in (argument(a, key), argument(b, key))
 
 
 def _is_followed(obj: ConfigObject, key: str) -> bool:
@@ -199,7 +200,7 @@ def is_automatic(obj: ConfigObject, name: Any) -> bool:
         return False
     base = _NUMBER.sub("", _bare(name))
     known = (snake_case(obj.class_name), obj.class_name, obj.class_name.lower(), obj.defaults.get("name"))
-    return base in known or base == _NAMES_2.get(obj.class_name) or class_called(obj.kind, base) == obj.class_name
+    return base in known or base == NUMBERED_NAMES.get(obj.class_name) or class_called(obj.kind, base) == obj.class_name
 
 
 def _bare(name: Any) -> Any:

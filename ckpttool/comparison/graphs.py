@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from ckpttool.comparison.objects import ConfigObject
 from ckpttool.errors import ConfigError
 from ckpttool.model.graph import Call, Tensor, read_calls
-from ckpttool.model.layers.table import LAYERS, classes, of_kind
+from ckpttool.model.layers.layer_type import Trait
+from ckpttool.model.layers.table import LAYERS, classes, of_kind, with_trait
 
 MAX_DEPTH = 32
 
@@ -32,7 +33,7 @@ _PARAMETERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {name: LAYERS[name].parameters for name in classes(lambda row: bool(row.parameters))}
 )
 """The parameters of `call`, for the layers that take more than one input."""
-_RECURRENT = of_kind("recurrent")
+_RECURRENT, _AUGMENTING = of_kind("recurrent"), with_trait(Trait.AUGMENTS)
 _FIRST = frozenset({"data", "inputs", "query", "sequence", "sequences"})
 
 
@@ -72,7 +73,7 @@ def _names(layer: ConfigObject) -> Iterator[str]:
 def _is_default(layer: ConfigObject, key: str, value: Any) -> bool:
     """Whether an argument of a call has its default, which Keras 3 writes and older Keras does not."""
     if key == "training" and value is True:  # the default of layers that augment images
-        return layer.class_name == "Pipeline" or "bounding_box_format" in layer.defaults
+        return layer.class_name in _AUGMENTING or "bounding_box_format" in layer.defaults
     return value is None or value is False or (isinstance(value, list) and all(item is None for item in value))
 
 

@@ -23,8 +23,11 @@ from ckpttool.comparison.graphs import Feeds, as_json, labelled
 from ckpttool.comparison.layer_pairs import Pairs, pairings
 from ckpttool.comparison.models import Model, Node, wrapped_model
 from ckpttool.comparison.objects import ConfigObject, equal
+from ckpttool.model.layers.layer_type import Trait
+from ckpttool.model.layers.table import with_trait
 from ckpttool.model.sizes import is_integer, items
 
+_STEPWISE = with_trait(Trait.STEPWISE)
 _KINDS = MappingProxyType(
     {"class": CLASS, "dtype": DTYPE, "inputs": CONNECTION, "name": NAME, "outputs": CONNECTION, "trainable": TRAINABLE}
 )
@@ -201,7 +204,7 @@ def _are_unnamed(both: Paired, one: Node, other: Node) -> bool:
     Of two inputs of Sequential models, it is enough that Keras named one.
     """
     unnamed = [is_automatic(node.obj, node.name) for node in (one, other)]
-    if both.are_chains and one.obj.class_name == other.obj.class_name == "InputLayer":
+    if both.are_chains and one.obj.is_input and other.obj.is_input:
         return any(unnamed) or one.name.endswith("_input") or other.name.endswith("_input")
     return all(unnamed)
 
@@ -220,7 +223,7 @@ def _are_one_axis(both: Paired, one: Node, other: Node, key: str, old: Any, new:
     before, after = (value if isinstance(value, list) else [value] for value in (items(old), items(new)))
     if len(before) != len(after) or not all(map(is_integer, (*before, *after))):
         return False
-    less = owner == "layer" and one.obj.class_name == "TimeDistributed"  # its layer gets inputs without the time axis
+    less = owner == "layer" and one.obj.class_name in _STEPWISE  # its layer gets inputs without the time axis
     ranks = both.a.rank(one), both.b.rank(other)
     return _from_the_back(before, ranks[0] or ranks[1], less) == _from_the_back(after, ranks[1] or ranks[0], less)
 

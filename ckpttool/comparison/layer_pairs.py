@@ -40,7 +40,7 @@ def _known(a: Model, b: Model, renamed: Mapping[str, str]) -> dict[int, int]:
 
 
 def _has_input(model: Model) -> bool:
-    return bool(model.nodes) and model.nodes[0].obj.class_name == "InputLayer"
+    return bool(model.nodes) and model.nodes[0].obj.is_input
 
 
 def _once(pairs: Mapping[int, int]) -> dict[int, int]:

@@ -11,7 +11,7 @@ from ckpttool.errors import ConfigError
 from ckpttool.model.architecture_parts import normalized_config
 from ckpttool.model.arguments import Args
 from ckpttool.model.checkpoint_architecture import Configured, architecture_of
-from ckpttool.model.class_names import snake_case
+from ckpttool.model.class_names import INPUT_LAYER, class_of_model, snake_case
 from ckpttool.model.config import Architecture
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.generations.normalization import normalized
@@ -119,7 +119,7 @@ class Model:
     def _chained(self) -> Iterator[tuple[str, tuple[Feeds, ...]]]:
         before = ""
         for node in self.nodes:
-            yield node.name, () if node.obj.class_name == "InputLayer" or not before else ({"": Source(before)},)
+            yield node.name, () if node.obj.is_input or not before else ({"": Source(before)},)
             before = node.name
 
     def ends(self, key: str) -> Any:
@@ -155,7 +155,7 @@ class Model:
     @cached_property
     def _inputs(self) -> Mapping[str, Inputs]:
         """The input shapes of each layer; empty where the config makes no sense."""
-        entry = {"class_name": "Sequential" if self.is_chain else "Functional", "config": self.config}
+        entry = {"class_name": class_of_model(self.is_chain), "config": self.config}
         try:
             return {step.args.name: step.inputs for step in steps_of(Args.of(entry))}
         except ConfigError:
@@ -232,10 +232,7 @@ def _normalized(architecture: Architecture) -> Mapping[str, Any]:
 def _normalized_own_class(architecture: Architecture) -> Mapping[str, Any]:
     """The config of a model of the user's own class in the form of Keras 3, as if the class were one of Keras's."""
     config = architecture.config
-    keras_class = {
-        "class_name": "Functional" if "output_layers" in config["config"] else "Sequential",
-        "module": "keras",
-    }
+    keras_class = {"class_name": class_of_model("output_layers" not in config["config"]), "module": "keras"}
     own = {key: config[key] for key in ("class_name", "module") if key in config}
     return {**normalized({**config, **keras_class}, architecture.generation), **own}
 
@@ -276,14 +273,14 @@ def _implied_input(model: Model, nodes: tuple[Node, ...], old: bool, prefix: str
 
     The shape is in the config of the model, or in that of a model at its beginning.
     """
-    if not model.is_chain or not nodes or nodes[0].obj.class_name == "InputLayer":
+    if not model.is_chain or not nodes or nodes[0].obj.is_input:
         return
     shape = model.config.get("build_input_shape")
     first = nodes[0].inner.nodes[:1] if nodes[0].inner is not None else ()
     shapes = [shape, *(node.obj.config.get("batch_shape") for node in first)]
     batch_shape = next((shape for shape in shapes if shape is not None), None)
     if batch_shape is not None:
-        obj = ConfigObject("layers", "InputLayer", {"name": "input_layer", "batch_shape": batch_shape}, old=old)
+        obj = ConfigObject("layers", INPUT_LAYER, {"name": "input_layer", "batch_shape": batch_shape}, old=old)
         yield Node(f"{prefix}/input_layer" if prefix else "input_layer", "input_layer", 1, obj, {})
 
 

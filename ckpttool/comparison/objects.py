@@ -13,6 +13,8 @@ from typing import Any
 from ckpttool.model.class_names import ALIASES
 from ckpttool.model.defaults import class_called, defaults_of
 from ckpttool.model.dtype_policies import Policy, read_policy
+from ckpttool.model.layers.layer_type import Trait
+from ckpttool.model.layers.table import CHAINS, INPUTS, with_trait
 from ckpttool.model.sizes import items
 
 Config = Mapping[str, Any]
@@ -20,7 +22,7 @@ Config = Mapping[str, Any]
 OLD_HARD_SIGMOID = "hard_sigmoid of Keras 1 and 2 (0.2 * x + 0.5)"
 """The one activation that is another function in Keras 3: x / 6 + 0.5 (activations.py of 2.15 and of 3.15)."""
 
-_LIST_WITHOUT_GRAPH = frozenset({"Merge", "Pipeline"})
+_LIST_WITHOUT_GRAPH = with_trait(Trait.LISTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,11 @@ class ConfigObject:
     def is_model(self) -> bool:
         """Whether the object is a model whose config lists its layers."""
         return isinstance(self.config.get("layers"), list) and self.class_name not in _LIST_WITHOUT_GRAPH
+
+    @property
+    def is_input(self) -> bool:
+        """Whether the object is the layer that declares an input."""
+        return self.class_name in INPUTS
 
     @property
     def defaults(self) -> Config:
@@ -154,7 +161,7 @@ def _object(kind: str, value: Config, old: bool) -> Any:
         return config
     if class_name.endswith(_POLICIES) and kind in ("", "layers"):
         return _dtype(value)
-    if isinstance(config, list) and class_name == "Sequential":
+    if isinstance(config, list) and class_name in CHAINS:
         config = {"layers": config}
     if not isinstance(config, Mapping):
         return value

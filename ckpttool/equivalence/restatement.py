@@ -22,9 +22,13 @@ from ckpttool.formats.write.path_layout import Content
 from ckpttool.model import Architecture
 from ckpttool.model.checkpoint_architecture import share_architecture
 from ckpttool.model.config import mappings_in
+from ckpttool.model.layers.layer_type import Trait
+from ckpttool.model.layers.table import with_trait
 
 MAX_NODES = 1_000_000
 """The most values of a config that are searched for the options that a user chose for its conversion."""
+
+_WITH_CODE = with_trait(Trait.CODE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ def chosen_for(config: Any) -> Options:
     for value in islice(mappings_in(config), MAX_NODES):
         keeps |= value.get("config") == REGISTERED
         inner = value.get("config")
-        if value.get("class_name") == "Lambda" and isinstance(inner, Mapping) and isinstance(inner.get("name"), str):
+        if value.get("class_name") in _WITH_CODE and isinstance(inner, Mapping) and isinstance(inner.get("name"), str):
             functions[inner["name"]] = _place(inner.get("function"))
     return Options(keep_weights=keeps, functions={name: place for name, place in functions.items() if place})
 

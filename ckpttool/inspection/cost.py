@@ -20,6 +20,7 @@ from ckpttool.model.architecture_parts import model_args
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import read_references
 from ckpttool.model.layers.call_inputs import differ
+from ckpttool.model.layers.table import CHAINS
 from ckpttool.model.layers.work import elements
 from ckpttool.model.peak_memory import Peak, peak_of
 from ckpttool.model.shape_inference import is_model
@@ -166,7 +167,7 @@ def _sum(counts: Sequence[int | None]) -> int | None:
 
 def _input_names(args: Args, architecture: Architecture) -> tuple[str, ...]:
     """The names of the inputs of a model, in the order of its `input_layers`."""
-    if is_model(args) and args.class_name == "Sequential":
+    if is_model(args) and args.class_name in CHAINS:
         return tuple(name for name, _ in architecture.inputs)[:1]
     return tuple(tensor.layer for tensor in read_references(args.config.get("input_layers")))
 

@@ -12,7 +12,7 @@ from ckpttool.model import Architecture
 from ckpttool.model.architecture_parts import model_args
 from ckpttool.model.arguments import MAX_DEPTH, Args
 from ckpttool.model.graph import Tensor, read_references
-from ckpttool.model.layers.table import family_of
+from ckpttool.model.layers.table import CHAINS, family_of
 from ckpttool.model.shape_inference import Step, first_nodes, is_model, name_in_graph, steps_of
 from ckpttool.model.sizes import Inputs, Shape
 from ckpttool.model.spec import SpecSlot, spec_of
@@ -183,7 +183,7 @@ class _Builder:
         `model` is the number of the model among the layers, None for the outermost one.
         """
         steps = steps_of(args, inputs)
-        chained = args.class_name == "Sequential"
+        chained = args.class_name in CHAINS
         entries = args.config["layers"]
         names = [name_in_graph(entry, step.args) for entry, step in zip(entries, steps, strict=True)]
         numbers = [self._add_layer(step, name, model) for step, name in zip(steps, names, strict=True)]

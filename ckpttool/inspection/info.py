@@ -22,6 +22,7 @@ from ckpttool.io import scalars
 from ckpttool.io.sources import FileSource
 from ckpttool.model import Architecture, architecture_of
 from ckpttool.model.architecture_parts import part_in
+from ckpttool.model.layers.table import MODELS
 from ckpttool.model.sizes import Shape
 from ckpttool.notebook import Displayed
 
@@ -38,7 +39,7 @@ _ARCHITECTURE_SUFFIXES = (".json", ".yaml", ".yml")
 _MAX_SIBLINGS = 200
 _MOST_COMPANIONS = 5
 _LEAST_LIKENESS = 0.6  # of the names of a weights file and its architecture
-_LISTING_CLASSES = frozenset({"Functional", "Graph", "Model", "Sequential"})  # a subclass need not list its layers
+_LISTING_CLASSES = MODELS | {"Graph"}  # a subclass need not list its layers
 _ROLE = re.compile(r"[_-](weights?|architecture|arch|config|model)(?![a-z])", re.IGNORECASE)
 
 

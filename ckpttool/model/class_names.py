@@ -34,6 +34,16 @@ ALIASES: Mapping[str, str] = MappingProxyType(
 """Further public names of classes, as configs may have them, to the name of the class itself."""
 
 
+INPUT_LAYER = "InputLayer"
+NUMBERED_NAMES: Mapping[str, str] = MappingProxyType({"Functional": "model", INPUT_LAYER: "input"})
+"""The names that Keras 1 and 2 gave and numbered, of classes of which these are not the snake case."""
+
+
+def class_of_model(is_chain: bool) -> str:
+    """The class of a plain model: a chain of layers, or a graph."""
+    return "Sequential" if is_chain else "Functional"
+
+
 @lru_cache(maxsize=256)  # a model has many layers of few classes
 def snake_case(name: str) -> str:
     """The name of a class as Keras writes it in paths (`to_snake_case`, keras/src/utils/naming.py, 3.15)."""

@@ -16,12 +16,13 @@ from ckpttool.dangers.walk import Node as Entry
 from ckpttool.errors import CheckpointError
 from ckpttool.formats.tensorflow.keras_metadata import unwrapped
 from ckpttool.io import json_text
+from ckpttool.model.layers.table import of_kind
 from ckpttool.object_graph import Node, ObjectGraph
 from ckpttool.saved_model import KerasObject, SavedModel
 
 _NUMBERED = re.compile(r"layer-([0-9]+)")
 _READ = ("class_name", "name", "config", "is_graph_network", "training_config", "activity_regularizer")
-_MODELS = frozenset({"Functional", "Sequential"})
+_MODELS = of_kind("model")
 
 
 class SavedLayers:

@@ -16,26 +16,17 @@ from ckpttool.model.arguments import Args
 from ckpttool.model.dtype_policies import read_policy
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.graph import Call, Tensor, flat
-from ckpttool.model.layers.table import LAYERS, OLD_LAYERS, of_kind
+from ckpttool.model.layers.layer_type import Trait
+from ckpttool.model.layers.table import LAYERS, OLD_LAYERS, of_kind, with_trait
 from ckpttool.model.shape_inference import is_model, steps_of
 from ckpttool.model.tensorflow_ops.integers import is_whole
 
 _Outputs = tuple[str | None, ...]
 _Key = tuple[str, int]
 
-# Layers whose outputs have the dtype of their inputs.
-_PASSING = frozenset(
-    {
-        *("Activation", "ActivityRegularization", "Add", "CenterCrop", "Concatenate", "Cropping1D", "Cropping2D"),
-        *("Cropping3D", "Dot", "Dropout", "Flatten", "GaussianDropout", "GaussianNoise", "GlobalMaxPooling1D"),
-        *("GlobalMaxPooling2D", "GlobalMaxPooling3D", "Identity", "Masking", "MaxPooling1D", "MaxPooling2D"),
-        *("MaxPooling3D", "Maximum", "Minimum", "Multiply", "Permute", "ReLU", "RepeatVector", "Reshape"),
-        *("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "Subtract", "UpSampling1D", "UpSampling2D"),
-        *("UpSampling3D", "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D"),
-    }
-)
-_LOOKUPS = of_kind("lookup") | {"Discretization", "HashedCrossing", "Hashing"}
-_OPEN = frozenset({"Lambda"})  # whose code may give anything
+_LOOKUPS = of_kind("lookup") | with_trait(Trait.HASHES) | {"Discretization"}
+_PASSING = with_trait(Trait.PASSES_DTYPE)
+_OPEN = with_trait(Trait.CODE)  # whose code may give anything
 
 
 class Dtypes(NamedTuple):

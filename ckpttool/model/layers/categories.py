@@ -8,7 +8,7 @@ discretization.py, 2.15 and 3.15).
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call
 from ckpttool.model.layers.call_inputs import at_least, differ, listed, misfit, sole
-from ckpttool.model.layers.layer_type import Build, LayerType
+from ckpttool.model.layers.layer_type import Build, LayerType, Trait
 from ckpttool.model.layers.work import no_work
 from ckpttool.model.output_rule import Infer, Outputs
 from ckpttool.model.sizes import Inputs, Shape, Size, items
@@ -84,6 +84,6 @@ ROWS = {
         outputs=category_encoding_outputs, parameters=("inputs", "count_weights"), work=no_work
     ),
     "Discretization": LayerType(discretization_weights, discretization_outputs, work=no_work),
-    "HashedCrossing": LayerType(outputs=hashed_crossing_outputs, work=no_work),
-    "Hashing": LayerType(outputs=hashing_outputs, work=no_work),
+    "HashedCrossing": LayerType(outputs=hashed_crossing_outputs, work=no_work, traits=Trait.HASHES),
+    "Hashing": LayerType(outputs=hashing_outputs, work=no_work, traits=Trait.HASHES),
 }

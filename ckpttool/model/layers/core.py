@@ -3,7 +3,7 @@
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call
 from ckpttool.model.layers.call_inputs import main, shapes
-from ckpttool.model.layers.layer_type import LayerType, MaskUse
+from ckpttool.model.layers.layer_type import LayerType, MaskUse, Trait
 from ckpttool.model.layers.work import no_work
 from ckpttool.model.output_rule import Infer, Outputs
 from ckpttool.model.sizes import read_shape
@@ -30,7 +30,9 @@ def lambda_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
 
 
 ROWS = {
-    "InputLayer": LayerType(outputs=input_layer_outputs, masks=MaskUse.PASSED, work=no_work),
-    "Lambda": LayerType(outputs=lambda_outputs, parameters=("inputs", "mask", "training"), takes_training=True),
+    "InputLayer": LayerType(outputs=input_layer_outputs, masks=MaskUse.PASSED, work=no_work, traits=Trait.INPUT),
+    "Lambda": LayerType(
+        outputs=lambda_outputs, parameters=("inputs", "mask", "training"), takes_training=True, traits=Trait.CODE
+    ),
     "Layer": LayerType(),
 }

@@ -4,7 +4,7 @@ activations, regularization, core, preprocessing, 3.15)."""
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call
 from ckpttool.model.layers.call_inputs import main, ranked, shapes, sole
-from ckpttool.model.layers.layer_type import LayerType, MaskUse, each
+from ckpttool.model.layers.layer_type import LayerType, MaskUse, Trait, each
 from ckpttool.model.layers.work import activation_work, each_output, no_work, softmax_work
 from ckpttool.model.output_rule import Infer, Outputs, Rule
 
@@ -24,8 +24,9 @@ def same_of_rank(rank: int) -> Rule:
 
 
 ROWS = {
-    "Activation": LayerType(outputs=same, masks=MaskUse.PASSED, work=activation_work),
-    **each("ELU LeakyReLU ReLU", LayerType(outputs=same, masks=MaskUse.PASSED, work=each_output(1))),
+    "Activation": LayerType(outputs=same, masks=MaskUse.PASSED, work=activation_work, traits=Trait.PASSES_DTYPE),
+    **each("ELU LeakyReLU", LayerType(outputs=same, masks=MaskUse.PASSED, work=each_output(1))),
+    "ReLU": LayerType(outputs=same, masks=MaskUse.PASSED, work=each_output(1), traits=Trait.PASSES_DTYPE),
     "Softmax": LayerType(
         outputs=same,
         masks=MaskUse.USED | MaskUse.TAKEN | MaskUse.PASSED,
@@ -33,16 +34,21 @@ ROWS = {
         work=softmax_work,
     ),
     **each(
-        "ActivityRegularization AlphaDropout Dropout GaussianDropout GaussianNoise",
-        LayerType(outputs=same, masks=MaskUse.PASSED, takes_training=True, work=no_work),
+        "ActivityRegularization Dropout GaussianDropout GaussianNoise",
+        LayerType(outputs=same, masks=MaskUse.PASSED, takes_training=True, work=no_work, traits=Trait.PASSES_DTYPE),
     ),
+    "AlphaDropout": LayerType(outputs=same, masks=MaskUse.PASSED, takes_training=True, work=no_work),
     **{
         f"SpatialDropout{rank}D": LayerType(
-            outputs=same_of_rank(rank + 2), masks=MaskUse.PASSED, takes_training=True, work=no_work
+            outputs=same_of_rank(rank + 2),
+            masks=MaskUse.PASSED,
+            takes_training=True,
+            work=no_work,
+            traits=Trait.PASSES_DTYPE,
         )
         for rank in (1, 2, 3)
     },
-    "Identity": LayerType(outputs=same, masks=MaskUse.PASSED_NOW, work=no_work),
+    "Identity": LayerType(outputs=same, masks=MaskUse.PASSED_NOW, work=no_work, traits=Trait.PASSES_DTYPE),
     "Rescaling": LayerType(outputs=same, masks=MaskUse.PASSED_NOW, work=each_output(2)),
-    "Masking": LayerType(outputs=same, work=each_output(2)),
+    "Masking": LayerType(outputs=same, work=each_output(2), traits=Trait.PASSES_DTYPE),
 }

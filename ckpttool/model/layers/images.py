@@ -8,7 +8,7 @@ from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call, Tensor, flat
 from ckpttool.model.layers.call_inputs import at_least, main, misfit, ranked, shapes, sole
 from ckpttool.model.layers.elementwise import same
-from ckpttool.model.layers.layer_type import LayerType, each
+from ckpttool.model.layers.layer_type import LayerType, Trait, each
 from ckpttool.model.layers.spatial import channels_first
 from ckpttool.model.layers.work import Run, Work, elements, interpolated, no_work
 from ckpttool.model.output_rule import Infer, Outputs
@@ -75,14 +75,16 @@ def _second(args: Args, shape: Shape | None, count: int) -> Shape | None:
 _SAME = """
 AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization CutMix Equalization MixUp RandAugment RandomBrightness
 RandomColorJitter RandomContrast RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale
-RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear
+RandomHue RandomInvert RandomPerspective RandomPosterization RandomSaturation RandomSharpness RandomShear
 RandomTranslation RandomZoom Solarization
 """
 
 ROWS = {
     **each(_SAME, LayerType(outputs=same, work=no_work)),
-    **each("CenterCrop RandomCrop", LayerType(outputs=sized, work=crop_work)),
+    "CenterCrop": LayerType(outputs=sized, work=crop_work, traits=Trait.PASSES_DTYPE),
     "MaxNumBoundingBoxes": LayerType(outputs=max_boxes, work=no_work),
     "RandomColorDegeneration": LayerType(outputs=colored, work=no_work),
+    "RandomCrop": LayerType(outputs=sized, work=crop_work, traits=Trait.DRAWS_A_SEED),
+    "RandomRotation": LayerType(outputs=same, work=no_work, traits=Trait.SIGNED),
     "Resizing": LayerType(outputs=sized, work=resizing_work),
 }

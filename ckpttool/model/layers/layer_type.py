@@ -33,6 +33,24 @@ class MaskUse(Flag):
     PASSED = PASSED_BEFORE | PASSED_NOW
 
 
+class Trait(Flag):
+    """The peculiarities of single classes that other rooms ask about."""
+
+    NONE = 0
+    INPUT = auto()  # declares an input of its model
+    CHAIN = auto()  # a model whose layers follow one another
+    LISTS = auto()  # lists layers, and is no model
+    STEPWISE = auto()  # calls its layer without the axis of time
+    TWO_WAYS = auto()  # makes a second layer of its layer, unless its config has one
+    HASHES = auto()  # gives int64, but only as numbers
+    SIGNED = auto()  # takes a factor f for all from -f to f
+    DRAWS_A_SEED = auto()  # makes a seed where its config has none
+    AUGMENTS = auto()  # is called with training=True by default
+    PASSES_DTYPE = auto()  # gives the dtype of its inputs in Keras 1 and 2, whole numbers too
+    CODE = auto()  # has a function of the user's own
+    INNER_LOOKUP = auto()  # holds a lookup with a copy of its vocabulary
+
+
 def no_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """The part of a layer without weights; the state of a random generator, which many have, no layout stores."""
     return args.part()
@@ -50,6 +68,7 @@ class LayerType(NamedTuple):
     parameters: tuple[str, ...] = ()
     takes_training: bool = False
     work: WorkRule = unknown_work
+    traits: Trait = Trait.NONE
 
 
 def each(names: str, row: LayerType) -> dict[str, LayerType]:

@@ -13,7 +13,7 @@ from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call
 from ckpttool.model.layers.call_inputs import at_least, sole
 from ckpttool.model.layers.categories import encoded
-from ckpttool.model.layers.layer_type import Build, LayerType
+from ckpttool.model.layers.layer_type import Build, LayerType, Trait
 from ckpttool.model.layers.work import no_work
 from ckpttool.model.output_rule import Infer, Outputs
 from ckpttool.model.sizes import Inputs, Size
@@ -136,5 +136,11 @@ def _special(args: Args, kind: str, of_texts: str) -> Any:
 ROWS = {
     "IntegerLookup": LayerType(lookup_weights, lookup_outputs, kind="lookup", work=no_work),
     "StringLookup": LayerType(lookup_weights, lookup_outputs, kind="lookup", work=no_work),
-    "TextVectorization": LayerType(text_vectorization_weights, text_vectorization_outputs, kind="lookup", work=no_work),
+    "TextVectorization": LayerType(
+        text_vectorization_weights,
+        text_vectorization_outputs,
+        kind="lookup",
+        work=no_work,
+        traits=Trait.INNER_LOOKUP,
+    ),
 }

@@ -6,7 +6,7 @@ Keras takes a list of inputs; older configs do not tell a list of one input from
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call
 from ckpttool.model.layers.call_inputs import differ, listed, misfit
-from ckpttool.model.layers.layer_type import LayerType, each
+from ckpttool.model.layers.layer_type import LayerType, Trait, each
 from ckpttool.model.layers.work import Run, Work, average_work, counted, elements, merge_work, no_work
 from ckpttool.model.output_rule import Infer, Outputs, Rule
 from ckpttool.model.sizes import Shape, Size, times
@@ -147,9 +147,12 @@ def _summed(args: Args, shape: Shape, axis: int) -> int:
 
 
 ROWS = {
-    **each("Add Maximum Minimum Multiply", LayerType(outputs=elementwise(), kind="elementwise merge", work=merge_work)),
+    **each(
+        "Add Maximum Minimum Multiply",
+        LayerType(outputs=elementwise(), kind="elementwise merge", work=merge_work, traits=Trait.PASSES_DTYPE),
+    ),
     "Average": LayerType(outputs=elementwise(), kind="elementwise merge", work=average_work),
-    "Subtract": LayerType(outputs=elementwise(2), kind="elementwise merge", work=merge_work),
-    "Concatenate": LayerType(outputs=concatenate, work=no_work),
-    "Dot": LayerType(outputs=dot, work=dot_work),
+    "Subtract": LayerType(outputs=elementwise(2), kind="elementwise merge", work=merge_work, traits=Trait.PASSES_DTYPE),
+    "Concatenate": LayerType(outputs=concatenate, work=no_work, traits=Trait.PASSES_DTYPE),
+    "Dot": LayerType(outputs=dot, work=dot_work, traits=Trait.PASSES_DTYPE),
 }

@@ -3,7 +3,7 @@
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call
 from ckpttool.model.layers.call_inputs import ranked, sole
-from ckpttool.model.layers.layer_type import LayerType, MaskUse
+from ckpttool.model.layers.layer_type import LayerType, MaskUse, Trait
 from ckpttool.model.layers.spatial import Image, changed
 from ckpttool.model.layers.work import Run, Work, WorkRule, counted, each_input, elements
 from ckpttool.model.output_rule import Infer, Outputs, Rule
@@ -58,8 +58,14 @@ ROWS = {
     **{f"AdaptiveAveragePooling{rank}D": LayerType(outputs=adaptive_pool(rank), work=each_input(1)) for rank in _AXES},
     **{f"AdaptiveMaxPooling{rank}D": LayerType(outputs=adaptive_pool(rank), work=each_input(1)) for rank in _AXES},
     **{f"AveragePooling{rank}D": LayerType(outputs=pool(rank), work=pool_work(rank)) for rank in _AXES},
-    **{f"MaxPooling{rank}D": LayerType(outputs=pool(rank, 2), work=pool_work(rank, 2)) for rank in _AXES},
+    **{
+        f"MaxPooling{rank}D": LayerType(outputs=pool(rank, 2), work=pool_work(rank, 2), traits=Trait.PASSES_DTYPE)
+        for rank in _AXES
+    },
     **{f"GlobalAveragePooling{rank}D": LayerType(outputs=global_pool(rank), work=each_input(1)) for rank in _AXES},
-    **{f"GlobalMaxPooling{rank}D": LayerType(outputs=global_pool(rank), work=each_input(1)) for rank in _AXES},
+    **{
+        f"GlobalMaxPooling{rank}D": LayerType(outputs=global_pool(rank), work=each_input(1), traits=Trait.PASSES_DTYPE)
+        for rank in _AXES
+    },
     "GlobalAveragePooling1D": LayerType(outputs=global_pool(1), masks=MaskUse.USED | MaskUse.TAKEN, work=each_input(1)),
 }

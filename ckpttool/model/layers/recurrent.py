@@ -13,7 +13,7 @@ from ckpttool.model.arguments import Args, first_shape
 from ckpttool.model.graph import Call
 from ckpttool.model.layers.call_inputs import fitting, main, ranked, shapes
 from ckpttool.model.layers.convolutional import windowed
-from ckpttool.model.layers.layer_type import Build, LayerType, MaskUse, Weights
+from ckpttool.model.layers.layer_type import Build, LayerType, MaskUse, Trait, Weights
 from ckpttool.model.layers.spatial import Image, channels
 from ckpttool.model.layers.work import Run, Work, WorkRule, added, called_on, counted, elements, positions
 from ckpttool.model.output_rule import Infer, Outputs, Rule
@@ -353,5 +353,7 @@ ROWS = {
         f"ConvLSTM{rank}D": _row(conv_lstm_weights(rank), conv_lstm_outputs(rank), conv_lstm_work) for rank in (1, 2, 3)
     },
     "RNN": _row(rnn_weights, rnn_outputs, rnn_work),
-    "Bidirectional": _row(bidirectional_weights, bidirectional_outputs, bidirectional_work),
+    "Bidirectional": _row(bidirectional_weights, bidirectional_outputs, bidirectional_work)._replace(
+        traits=Trait.TWO_WAYS
+    ),
 }

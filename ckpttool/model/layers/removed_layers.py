@@ -10,7 +10,7 @@ from ckpttool.model.arguments import Args, first_shape
 from ckpttool.model.graph import Call
 from ckpttool.model.layers.call_inputs import at_least, listed, ranked, sole
 from ckpttool.model.layers.elementwise import same
-from ckpttool.model.layers.layer_type import Build, LayerType, MaskUse, Weights, each
+from ckpttool.model.layers.layer_type import Build, LayerType, MaskUse, Trait, Weights, each
 from ckpttool.model.layers.merge import dot, dot_macs
 from ckpttool.model.layers.normalization import features
 from ckpttool.model.layers.quantization import fixed
@@ -300,7 +300,7 @@ ROWS = {
         for rank in (1, 2)
     },
     "MaxoutDense": LayerType(maxout_dense_weights, projected_outputs, work=maxout_dense_work),
-    "Merge": LayerType(outputs=cosine_outputs, work=cosine_work),
+    "Merge": LayerType(outputs=cosine_outputs, work=cosine_work, traits=Trait.LISTS),
     "ParametricSoftplus": LayerType(
         parametric_weights("alphas", "betas"), same, masks=MaskUse.PASSED_BEFORE, work=each_output(3)
     ),

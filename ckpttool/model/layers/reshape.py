@@ -5,7 +5,7 @@ from typing import Any
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call
 from ckpttool.model.layers.call_inputs import at_least, misfit, ranked, sole, whole
-from ckpttool.model.layers.layer_type import LayerType
+from ckpttool.model.layers.layer_type import LayerType, Trait
 from ckpttool.model.layers.spatial import Image, changed
 from ckpttool.model.layers.work import Run, Work, elements, interpolated, no_work
 from ckpttool.model.output_rule import Infer, Outputs, Rule
@@ -147,11 +147,20 @@ def up_sampling_work(run: Run) -> Work | None:
 
 
 ROWS = {
-    **{f"Cropping{rank}D": LayerType(outputs=cropping(rank, _CROPPED[rank]), work=no_work) for rank in _AXES},
-    **{f"UpSampling{rank}D": LayerType(outputs=up_sampling(rank), work=up_sampling_work) for rank in _AXES},
-    **{f"ZeroPadding{rank}D": LayerType(outputs=zero_padding(rank), work=no_work) for rank in _AXES},
-    "Flatten": LayerType(outputs=flatten, work=no_work),
-    "Permute": LayerType(outputs=permute, work=no_work),
-    "RepeatVector": LayerType(outputs=repeat_vector, work=no_work),
-    "Reshape": LayerType(outputs=reshape, work=no_work),
+    **{
+        f"Cropping{rank}D": LayerType(outputs=cropping(rank, _CROPPED[rank]), work=no_work, traits=Trait.PASSES_DTYPE)
+        for rank in _AXES
+    },
+    **{
+        f"UpSampling{rank}D": LayerType(outputs=up_sampling(rank), work=up_sampling_work, traits=Trait.PASSES_DTYPE)
+        for rank in _AXES
+    },
+    **{
+        f"ZeroPadding{rank}D": LayerType(outputs=zero_padding(rank), work=no_work, traits=Trait.PASSES_DTYPE)
+        for rank in _AXES
+    },
+    "Flatten": LayerType(outputs=flatten, work=no_work, traits=Trait.PASSES_DTYPE),
+    "Permute": LayerType(outputs=permute, work=no_work, traits=Trait.PASSES_DTYPE),
+    "RepeatVector": LayerType(outputs=repeat_vector, work=no_work, traits=Trait.PASSES_DTYPE),
+    "Reshape": LayerType(outputs=reshape, work=no_work, traits=Trait.PASSES_DTYPE),
 }

@@ -31,7 +31,7 @@ from ckpttool.model.layers import (
 )
 from ckpttool.model.layers.call_inputs import misfit
 from ckpttool.model.layers.internal_layers import internal_layer
-from ckpttool.model.layers.layer_type import Kind, LayerType, no_weights
+from ckpttool.model.layers.layer_type import Kind, LayerType, Trait, no_weights
 from ckpttool.model.output_rule import Infer, Outputs, Rule
 from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Shape
 
@@ -77,6 +77,14 @@ def of_kind(kind: Kind) -> frozenset[str]:
     """The names of the classes of a kind, aliases left out."""
     return classes(lambda row: row.kind == kind)
 
+
+def with_trait(trait: Trait) -> frozenset[str]:
+    """The names of the classes with a peculiarity, aliases left out."""
+    return classes(lambda row: trait in row.traits)
+
+
+INPUTS, CHAINS = with_trait(Trait.INPUT), with_trait(Trait.CHAIN)
+"""The names of the classes that declare inputs, and of the models whose layers follow one another."""
 
 FAMILIES = ("input", *_FAMILIES, "wrapper", "model", "operation", "removed", "own")
 """The families of layers, as `family_of` names them."""

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from ckpttool.model.arguments import Args, first_shape
 from ckpttool.model.graph import Call, Tensor, flat
 from ckpttool.model.layers.call_inputs import at_least, main, sole
-from ckpttool.model.layers.layer_type import Build, LayerType, MaskUse, each
+from ckpttool.model.layers.layer_type import Build, LayerType, MaskUse, Trait
 from ckpttool.model.layers.quantization import fixed
 from ckpttool.model.layers.work import Run, Work, called_on, counted
 from ckpttool.model.output_rule import Infer, Outputs, Rule
@@ -141,8 +141,15 @@ def rows(weightless: Collection[str]) -> dict[str, LayerType]:
     """
     model = LayerType(kind="model", masks=MaskUse.TAKEN, parameters=_PARAMETERS, takes_training=True)
     return {
-        **each("Functional Sequential", model),
-        "Pipeline": LayerType(pipeline_weights, pipeline_outputs, parameters=_PARAMETERS, work=pipeline_work),
+        "Functional": model,
+        "Pipeline": LayerType(
+            pipeline_weights,
+            pipeline_outputs,
+            parameters=_PARAMETERS,
+            work=pipeline_work,
+            traits=Trait.LISTS | Trait.AUGMENTS,
+        ),
+        "Sequential": model._replace(traits=Trait.CHAIN),
         "SpectralNormalization": LayerType(
             spectral_normalization_weights,
             spectral_normalization_outputs(weightless),
@@ -155,6 +162,7 @@ def rows(weightless: Collection[str]) -> dict[str, LayerType]:
             masks=MaskUse.PASSED | MaskUse.TAKEN,
             takes_training=True,
             work=time_distributed_work,
+            traits=Trait.STEPWISE,
         ),
         "Wrapper": LayerType(wrapper_weights),
     }
