@@ -24,6 +24,7 @@ from ckpttool.errors import (
 )
 from ckpttool.io import dtypes
 from ckpttool.io.facts import Facts
+from ckpttool.kinds import FORMATS, Format
 from ckpttool.notebook import Displayed
 
 if TYPE_CHECKING:
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 
     from ckpttool.object_graph import ObjectGraph
     from ckpttool.saved_model import SavedModel
-
-TENSORFLOW_KINDS = frozenset({"tensorflow-checkpoint", "saved-model"})
-"""The kinds of checkpoints whose weights TensorFlow stores."""
 
 BLOCK_BYTES = 1 << 20  # a block and what is computed from it stay within the caches
 
@@ -235,7 +233,7 @@ class Producer:
 class Checkpoint(Displayed, Mapping[str, Weight]):
     """An open checkpoint: a read-only mapping from stored path to `Weight`, in the file's natural order.
 
-    `kind` is a key of `ckpttool.formats.FORMATS`. `config` and `training_config` are those of the file, parsed; they
+    `kind` is a key of `ckpttool.kinds.FORMATS`. `config` and `training_config` are those of the file, parsed; they
     are data and nothing in them is ever executed. `layer_names` are the layers that the file lists itself, weightless
     ones included, `object_names` the names of objects by their paths, where the file stores them. `object_graph` is
     that of a file of TensorFlow, by which weights get their names, `saved_model` the further contents of a SavedModel.
@@ -295,9 +293,14 @@ class Checkpoint(Displayed, Mapping[str, Weight]):
         return tuple(weight for weight in self.weights.values() if weight.section is section)
 
     @property
+    def format(self) -> Format:
+        """The title of its kind, and what it holds."""
+        return FORMATS[self.kind]
+
+    @property
     def sections_inferred(self) -> bool:
         """Whether the sections are concluded from the names of the weights: TensorFlow 1 stored nothing else."""
-        return self.kind in TENSORFLOW_KINDS and self.object_graph is None and bool(self.weights)
+        return self.format.is_of_tensorflow and self.object_graph is None and bool(self.weights)
 
     def require_one_view(self) -> None:
         """Raise UnsafeFileError where readers may see different contents in the file: no statement about it would be

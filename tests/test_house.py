@@ -24,7 +24,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # From the ground up: a module may import those of its own level and below, never above.
 LEVELS = [
-    {"escape", "notebook", "object_graph", "old_activations", "paths", "saved_model"},
+    {"escape", "kinds", "notebook", "object_graph", "old_activations", "paths", "saved_model"},
     {"errors"},
     {"io"},
     {"checkpoint", "dangers"},
@@ -136,6 +136,28 @@ def test_arrows_point_down(path: Path) -> None:
             continue
         assert level(parts[1]) <= level(own), f"{ids(path)} imports {name}, which is above it"
         assert not any({parts[1], own} == pair for pair in APART), f"{ids(path)} imports {name}"
+
+
+UPWARDS = {("notebook.py", "ckpttool.render.html.fragments")}
+"""The one import that points up: a result shows itself in a notebook, which asks no renderer."""
+
+
+def test_imports_by_name_point_down() -> None:
+    """A module that names another in a text, to import it, is not below it, but for one."""
+    names, up = {dotted(path): path for path in MODULES if room(path) != "__init__"}, set[tuple[str, str]]()
+    for path in names.values():
+        texts = {node.value for node in nodes(path) if isinstance(node, ast.Constant)} & names.keys()
+        up |= {(ids(path), str(name)) for name in texts if level(room(names[str(name)])) > level(room(path))}
+    assert up == UPWARDS
+
+
+def test_the_page_shows_the_levels() -> None:
+    """docs/architecture.md has a row for each room, and the arrows between them."""
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[^|]+`) \|", page, re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"`(\w+)/?`", row)} == set().union(*LEVELS) - {"__main__"}
+    (arrows,) = re.findall(r"point down only: `([^`]+)`", page)
+    assert [set(rooms.split(", ")) for rooms in " ".join(arrows.split()).split(" < ")] == LEVELS[:-1]
 
 
 @for_each(MODULES)
@@ -327,6 +349,24 @@ CLOCKS = re.compile(r"time\.(perf_counter|monotonic|process_time|thread_time)\("
 def test_no_test_measures_seconds(path: Path) -> None:
     """On a busy machine everything takes longer: tests count what is done. Only a deadline needs a clock."""
     assert path.name == "test_signals.py" or not CLOCKS.search(path.read_text(encoding="utf-8"))
+
+
+NAMES_OF_OTHERS = {
+    ("checks/safety/callables.py", "saved-model"),  # a rule
+    ("conversion/targets.py", "keras-dir"),  # forms of targets
+    ("conversion/targets.py", "sharded"),
+    ("conversion/targets.py", "weights-h5"),
+    ("dangers/danger.py", "saved-model"),
+}
+"""Texts that are also the names of formats, and where they name something else."""
+
+
+@for_each([path for path in MODULES if room(path) not in ("formats", "kinds")])
+def test_no_format_is_named(path: Path) -> None:
+    """What other rooms ask about a kind of checkpoint stands in its row: `checkpoint.format.is_whole`."""
+    texts = {(ids(path), node.value) for node in nodes(path) if isinstance(node, ast.Constant)}
+    assert texts & {(ids(path), kind) for kind in FORMATS.keys() - {"architecture"}} <= NAMES_OF_OTHERS
+    assert not [node.lineno for node in nodes(path) if called(node).endswith(".kind.startswith")]
 
 
 APART_FROM_LAYERS = ("checkpoint", "conversion", "dangers", "formats", "model")

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from ckpttool.alignment.legacy_order import order_of
-from ckpttool.checkpoint import TENSORFLOW_KINDS, Checkpoint, Section, Weight
+from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.formats.weight_paths import as_keras_3, public, split
 from ckpttool.io import scalars
 from ckpttool.model import Architecture
@@ -85,9 +85,9 @@ def _align(checkpoint: Checkpoint, architecture: Architecture) -> Alignment:
     part = part_in(architecture)
     places = tuple(places_of(part))
     weights = checkpoint.section(Section.MODEL)
-    if checkpoint.kind in TENSORFLOW_KINDS:
+    if checkpoint.format.is_of_tensorflow:
         return _tracked_alignment(part, places, checkpoint)
-    if not checkpoint.kind.startswith(("legacy", "keras0")):
+    if not (checkpoint.format.is_legacy or checkpoint.format.is_of_keras_0):
         moved = moved_layers(architecture, part)
         by_path = list(_by_path(places, weights, moved)) or list(_below_one(places, weights, moved))
         return _alignment(places, weights, by_path, None)
@@ -284,7 +284,7 @@ def _below_top(path: str, tops: Mapping[str, str]) -> tuple[str, str]:
 
 def _candidates(checkpoint: Checkpoint) -> tuple[Generation, ...]:
     """The generations to try, the one that the file states first."""
-    if checkpoint.kind == "keras0-weights":
+    if checkpoint.format.is_of_keras_0:
         return (Generation.KERAS_0,)
     version = checkpoint.producer.keras_version
     first = generation_of(None, version) if version else Generation.KERAS_1

@@ -74,7 +74,7 @@ class Namer:
             return cls(several=several, guesses_sections=checkpoint.sections_inferred)
         from ckpttool.alignment.alignment import align  # the table of layers is not needed by every listing
 
-        numbered, guessed = checkpoint.kind == "keras0-weights", checkpoint.sections_inferred
+        numbered, guessed = checkpoint.format.is_of_keras_0, checkpoint.sections_inferred
         try:
             alignment = align(checkpoint, architecture)
             slots, beside = alignment.by_path(), _beside_kernels(alignment)

@@ -19,8 +19,6 @@ from ckpttool.model.slots import Part
 FILE = "vocabulary.txt"
 _HOLDING = with_trait(Trait.INNER_LOOKUP)
 INNER = "_lookup_layer"  # the StringLookup of a TextVectorization, which has a copy of its vocabulary
-WHOLE_MODEL_KINDS = frozenset({"keras-zip", "keras-dir", "legacy-model"})
-"""The kinds of checkpoints that Keras loads as models, with their vocabularies."""
 
 
 class Lookup(NamedTuple):

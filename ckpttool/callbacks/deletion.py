@@ -12,10 +12,8 @@ from pathlib import Path
 from ckpttool.callbacks.names import fits
 from ckpttool.errors import CheckpointError
 from ckpttool.escape import printable
-from ckpttool.formats import FORMATS, open_checkpoint
+from ckpttool.formats import open_checkpoint
 from ckpttool.manifest import MISSING, Saved, damage
-
-_IN_HDF5 = frozenset({"weights-h5", "legacy-model", "legacy-weights"})
 
 
 def delete(directory: Path, entries: Collection[Saved], known: Collection[str] = ()) -> None:
@@ -43,8 +41,9 @@ def format_problem(path: Path) -> str:
     """The reason why a file is no checkpoint of the format that its name promises, empty where it is one."""
     try:
         with open_checkpoint(path) as checkpoint:
-            kinds = {"keras-zip"} if path.suffix == ".keras" else _IN_HDF5
-            return "" if checkpoint.kind in kinds else f"it is: {FORMATS[checkpoint.kind].title}"
+            form = checkpoint.format
+            fits = form.is_archive if path.suffix == ".keras" else form.in_hdf5
+            return "" if fits else f"it is: {form.title}"
     except CheckpointError as error:
         return f"it is no checkpoint: {printable(error.what)}"
 

@@ -154,7 +154,7 @@ def _load_weights(model: Any, path: Path) -> None:
 
 def _is_legacy(path: Path) -> bool:
     with open_checkpoint(path) as checkpoint:
-        return checkpoint.kind.startswith("legacy")
+        return checkpoint.format.is_legacy
 
 
 def _check_that_it_is_built(model: Any, path: Path) -> None:

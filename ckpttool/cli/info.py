@@ -9,6 +9,7 @@ from ckpttool.cli.emit import FAILED, emit, fail, wants_color, warn
 from ckpttool.formats import open_checkpoint
 from ckpttool.inspection.info import describe
 from ckpttool.io.texts import text_size
+from ckpttool.kinds import FORMATS
 from ckpttool.render import INFO_OUTPUTS, Style
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def command(
         result = describe(checkpoint, question, options.architecture(arch))
     emit(INFO_OUTPUTS[output](result, style))
     warn(path, result.refusals, result.notes)
-    if result.kind == "hdf5":
+    if FORMATS[result.kind].is_foreign:
         raise click.exceptions.Exit(FAILED)
 
 

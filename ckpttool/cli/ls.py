@@ -13,6 +13,7 @@ from ckpttool.formats import describe_directory, is_directory_of_checkpoints, op
 from ckpttool.inspection.directories import Summary, ls_directory, summary_of
 from ckpttool.inspection.listing import SORTS, Choice, list_checkpoint
 from ckpttool.io.texts import text_size
+from ckpttool.kinds import FORMATS
 from ckpttool.render import LISTING_OUTPUTS, SUMMARY_OUTPUTS, Style
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def _rendered(results: list[Summary], output: str, style: Style, single: bool) -
 
 def _check_complete(result: Summary, choice: Choice) -> bool:
     """Return whether a result is complete; print an error where nothing matched."""
-    if result.listing is None or result.listing.kind == "hdf5" or (result.record and result.record.damage):
+    if result.listing is None or FORMATS[result.listing.kind].is_foreign or (result.record and result.record.damage):
         return False
     if choice.match and not result.listing.rows:
         fail(f"{result.path}: nothing matches {', '.join(choice.match)}")

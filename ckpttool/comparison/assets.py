@@ -15,8 +15,6 @@ from ckpttool.model import architecture_of
 from ckpttool.model.architecture_parts import part_in
 from ckpttool.model.layouts import lookups_in
 
-_WITH_ASSETS = frozenset({"keras-zip", "keras-dir"})
-
 
 @dataclass(frozen=True, slots=True)
 class AssetChange:
@@ -40,7 +38,7 @@ class AssetChange:
 
 def asset_changes(a: Checkpoint, b: Checkpoint) -> tuple[AssetChange, ...]:
     """The files that differ between two checkpoints; none where a format has no assets. Raises CheckpointError."""
-    if not {a.kind, b.kind} <= _WITH_ASSETS:
+    if not (a.format.is_native and b.format.is_native):
         return ()
     ours, theirs = (by_keras3_path(read_assets(side)) for side in (a, b))
     names = {**_layers(b), **_layers(a)}

@@ -97,7 +97,7 @@ def convert(
         why = _obstacle(conversion, prepared, checkpoint, options, prove)
         runs = prove is not False and FORMS[conversion.form].whole and not why
         names = _names(conversion, prepared, max_shard_bytes)
-        folder = Path(target) if conversion.form == "keras-dir" else Path(target).absolute().parent
+        folder = Path(target) if FORMS[conversion.form].is_directory else Path(target).absolute().parent
         check_entries(source, folder, names, force)
         check_parts(checkpoint, (target, *(folder / name for name in names)))
         proof = _proof(conversion, arch, bool(prove), hindrance_of_old(checkpoint)) if runs else None
@@ -253,9 +253,9 @@ def _with_backend(checkpoint: Checkpoint, source_backend: str | None) -> Checkpo
 def _names(conversion: Conversion, prepared: Prepared, max_shard: float) -> tuple[str, ...]:
     """The names of the files that are written together, with the index of shards; none where there is only one file."""
     name = conversion.target.name
-    if conversion.form == "sharded":
+    if FORMS[conversion.form].is_sharded:
         return (name, *sharded(name, prepared.payload.model.content, max_shard).shards)
-    return DIRECTORY if conversion.form == "keras-dir" else ()
+    return DIRECTORY if FORMS[conversion.form].is_directory else ()
 
 
 def _write(
@@ -269,7 +269,7 @@ def _write(
     """Write the target: it replaces an older one only after it is proved."""
     form, target = conversion.form, conversion.target
     with scratch_for(form, target, names) as scratch:
-        place = scratch / target.name if form == "sharded" else scratch
+        place = scratch / target.name if FORMS[form].is_sharded else scratch
         write(form, place, prepared.payload, max_shard, on_progress)
         _prove(place, prepared, on_progress)
         return _run(place, conversion.source, proof) if proof else None

@@ -43,7 +43,7 @@ from ckpttool.conversion.weights.own_classes import OwnWeights, is_of_layer, own
 from ckpttool.conversion.weights.placement import PlacedWeight, placed_weights
 from ckpttool.errors import CheckpointError, ConversionError
 from ckpttool.formats.assets import read_assets
-from ckpttool.formats.weight_paths import PATH_KINDS, is_of_inner_optimizer, keras3_path, section_of, split
+from ckpttool.formats.weight_paths import is_of_inner_optimizer, keras3_path, section_of, split
 from ckpttool.formats.write.archive import Model
 from ckpttool.formats.write.legacy import KERAS_VERSION
 from ckpttool.formats.write.path_layout import Content
@@ -75,7 +75,7 @@ def prepare(
             checkpoint, multi_gpu.single_architecture(model, journal), journal
         )
     # A config of Keras 3 is kept as it is, save where a whole model has code that Keras would refuse to load.
-    is_unchanged = generation is Generation.KERAS_3 and checkpoint.kind in PATH_KINDS and form != LEGACY
+    is_unchanged = generation is Generation.KERAS_3 and checkpoint.format.has_paths and form != LEGACY
     if is_unchanged and not (FORMS[form].whole and _holds_code(model.config)):
         journal.lambdas += lambdas.layers_in(model.config)
         return _unchanged(checkpoint, model, form, options, journal)
@@ -88,8 +88,8 @@ _ARCHITECTURE = "--arch with the model's architecture: a .json, .yaml, whole mod
 def _without_config(checkpoint: Checkpoint, form: str, architecture: Architecture | None, optimizer: bool) -> Prepared:
     """Prepare weights of the path layout for another form of that layout, without a config that lists layers. Raises
     ConversionError for other layouts, which need the model."""
-    if checkpoint.kind not in PATH_KINDS or FORMS[form].whole or form == LEGACY:
-        if checkpoint.kind == "hdf5":  # no architecture helps, so that none is asked for
+    if not checkpoint.format.has_paths or FORMS[form].whole or form == LEGACY:
+        if checkpoint.format.is_foreign:  # no architecture helps, so that none is asked for
             problem = "is HDF5 of another program: none of its arrays is a weight where Keras would store one"
             raise ConversionError(problem, path=str(checkpoint.path), expected="a checkpoint of Keras")
         if architecture is None and (plain := plain_saved_models.refusal(checkpoint)) is not None:

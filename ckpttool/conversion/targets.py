@@ -15,23 +15,28 @@ from ckpttool.formats.write.legacy import Layers, write_weights
 from ckpttool.formats.write.path_layout import GIGABYTE, write_file, write_sharded
 from ckpttool.io.replacement import destination, refuse_inputs, replacing_entries, replacing_whole
 
+WHOLE, WEIGHTS = "keras", "weights-h5"
+"""The form of a whole model, and that of weights alone in one file."""
 DEFAULT_SHARD = 10 * GIGABYTE
 
 
 class Form(NamedTuple):
-    """A form of checkpoint: the suffixes of its names, its title, and whether it is a whole model, with a config."""
+    """A form of checkpoint: the suffixes of its names, its title, whether it is a whole model, with a config, and
+    whether it is several files: the directory of an unzipped model, or shards beside an index."""
 
     suffixes: tuple[str, ...]
     title: str
     whole: bool = False
+    is_directory: bool = False
+    is_sharded: bool = False
 
 
 FORMS: Mapping[str, Form] = MappingProxyType(
     {
-        "keras": Form((".keras",), "Keras model (.keras)", True),
-        "keras-dir": Form((), "unzipped Keras model (directory)", True),
-        "weights-h5": Form((".weights.h5",), "Keras weights (.weights.h5)"),
-        "sharded": Form((".weights.json",), "sharded Keras weights (.weights.json)"),
+        WHOLE: Form((".keras",), "Keras model (.keras)", True),
+        "keras-dir": Form((), "unzipped Keras model (directory)", True, is_directory=True),
+        WEIGHTS: Form((".weights.h5",), "Keras weights (.weights.h5)"),
+        "sharded": Form((".weights.json",), "sharded Keras weights (.weights.json)", is_sharded=True),
         "legacy-h5": Form((".h5", ".hdf5"), "weights in the legacy layout (.h5)"),
     }
 )
@@ -71,7 +76,7 @@ def check_target(source: str | os.PathLike[str], target: str | os.PathLike[str],
 def check_parts(checkpoint: Checkpoint, paths: Iterable[str | os.PathLike[str]]) -> None:
     """Raise FileAccessError where one of the files to be written is part of the source: a shard, or a file in an
     unzipped model."""
-    shards = [checkpoint.path.parent / name for name in checkpoint.files] if checkpoint.kind == "sharded" else []
+    shards = [checkpoint.path.parent / name for name in checkpoint.files] if checkpoint.format.is_sharded else []
     for path in paths:
         refuse_inputs(path, [checkpoint.path, *shards])
 
@@ -93,16 +98,16 @@ class Payload(NamedTuple):
 
 def scratch_for(form: str, target: str | os.PathLike[str], names: tuple[str, ...]) -> AbstractContextManager[Path]:
     """A scratch path to write at; its files are moved to the target when the context ends without an error."""
-    if form == "keras-dir":
+    if FORMS[form].is_directory:
         return replacing_entries(target, names)
-    if form == "sharded":
+    if FORMS[form].is_sharded:
         return replacing_entries(Path(target).absolute().parent, names)
     return replacing_whole(target)
 
 
 def write(form: str, path: Path, payload: Payload, max_shard: float, on_progress: Progress) -> None:
     """Write the payload in a form."""
-    if form == "sharded":
+    if FORMS[form].is_sharded:
         write_sharded(path, payload.model.content, max_shard, on_progress)
         return
     if form == "legacy-h5":
@@ -110,9 +115,9 @@ def write(form: str, path: Path, payload: Payload, max_shard: float, on_progress
         write_weights(path, payload.layers, on_progress)
         return
     writers: dict[str, Callable[[], None]] = {
-        "keras": lambda: write_archive(path, payload.model, on_progress),
+        WHOLE: lambda: write_archive(path, payload.model, on_progress),
         "keras-dir": lambda: write_directory(path, payload.model, on_progress),
-        "weights-h5": lambda: write_file(path, payload.model.content, on_progress),
+        WEIGHTS: lambda: write_file(path, payload.model.content, on_progress),
     }
     writers[form]()
 

@@ -16,7 +16,6 @@ from ckpttool.comparison import diff as as_written
 from ckpttool.comparison.assets import asset_changes
 from ckpttool.comparison.checkpoints import Progress, no_progress
 from ckpttool.equivalence.holders import without_holders
-from ckpttool.formats.weight_paths import PATH_KINDS
 from ckpttool.model import Architecture, architecture_of
 from ckpttool.model.generations.generation import Generation, generation_of
 
@@ -118,10 +117,10 @@ def _generation(checkpoint: Checkpoint, own: Architecture | None, other: Archite
     version = checkpoint.producer.keras_version
     if own is not None:
         return generation_of(own.config, version)
-    if checkpoint.kind in PATH_KINDS:
+    if checkpoint.format.has_paths:
         if other is None or checkpoint.object_names:
             return Generation.KERAS_3
         return generation_of(other.config)
-    if checkpoint.kind == "keras0-weights":
+    if checkpoint.format.is_of_keras_0:
         return Generation.KERAS_0
     return generation_of(None, version) if version else Generation.KERAS_1

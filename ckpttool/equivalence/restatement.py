@@ -8,15 +8,16 @@ from itertools import islice
 from typing import Any
 
 from ckpttool.alignment.alignment import align
-from ckpttool.checkpoint import TENSORFLOW_KINDS, Checkpoint, Section, Weight
+from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion.config.adapted_layers import WRITE_BOUNDARIES
 from ckpttool.conversion.config.hard_sigmoid import REGISTERED
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.options import Options
 from ckpttool.conversion.payload import Prepared
 from ckpttool.conversion.preparation import prepare
+from ckpttool.conversion.targets import WEIGHTS, WHOLE
 from ckpttool.errors import ConversionError
-from ckpttool.formats.weight_paths import PATH_KINDS, is_of_inner_optimizer, named, section_of, split
+from ckpttool.formats.weight_paths import is_of_inner_optimizer, named, section_of, split
 from ckpttool.formats.write.legacy import KERAS_VERSION
 from ckpttool.formats.write.path_layout import Content
 from ckpttool.model import Architecture
@@ -54,7 +55,7 @@ def restatement(checkpoint: Checkpoint, architecture: Architecture | None, optio
     Raises CheckpointError where it has no exact form in Keras 3, or its weights do not fit its config.
     """
     journal, whole = Journal(), checkpoint.config is not None
-    form = "keras" if whole else "weights-h5"
+    form = WHOLE if whole else WEIGHTS
     prepared = prepare(checkpoint, None if whole else architecture, form, options, journal)
     if journal.refusals:
         raise ConversionError("has no exact form in Keras 3", journal.refusals, path=str(checkpoint.path))
@@ -63,7 +64,7 @@ def restatement(checkpoint: Checkpoint, architecture: Architecture | None, optio
     weights = dict(_weights(model.content))
     converted = replace(
         checkpoint,
-        kind=checkpoint.kind if checkpoint.kind in PATH_KINDS else "weights-h5",
+        kind=checkpoint.kind if checkpoint.format.has_paths else WEIGHTS,
         weights=weights,
         producer=replace(checkpoint.producer, keras_version=KERAS_VERSION, backend=None, inferred_backend=None),
         config=config if whole else None,
@@ -84,7 +85,7 @@ def _left(
     used = {path for placed in prepared.placed for path in placed.stored}
     used |= {weight.path for weight in prepared.payload.model.content.weights.values()}
     # What TensorFlow stores beside the weights, counters, random states and tables of counts, no model of Keras 3 has.
-    others = () if checkpoint.kind in TENSORFLOW_KINDS else checkpoint.section(Section.OTHER)
+    others = () if checkpoint.format.is_of_tensorflow else checkpoint.section(Section.OTHER)
     others = tuple(weight for weight in others if not is_of_inner_optimizer(split(weight.path)))  # told as a loss
     stored = (*checkpoint.section(Section.MODEL), *others)
     left = [weight for weight in stored if weight.path not in used]

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 from ckpttool.checkpoint import Checkpoint, Refusal
 from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError, UnsafeFileError
@@ -25,28 +24,7 @@ from ckpttool.formats.tensorflow.places import (
 from ckpttool.formats.tensorflow.state_file import missing_newest
 from ckpttool.io import scalars
 from ckpttool.io.sources import FileSource, access_error
-
-
-class Format(NamedTuple):
-    """A kind of checkpoint: its title for people, and the suffixes of its files."""
-
-    title: str
-    suffixes: tuple[str, ...]
-
-
-FORMATS = {
-    "keras-zip": Format("Keras model (.keras)", (".keras",)),
-    "keras-dir": Format("Keras model (unzipped .keras directory)", ()),
-    "weights-h5": Format("Keras weights (.weights.h5)", (".weights.h5",)),
-    "sharded": Format("Keras sharded weights (.weights.json)", (".weights.json",)),
-    "legacy-model": Format("legacy HDF5 model", (".h5", ".hdf5")),
-    "legacy-weights": Format("legacy HDF5 weights", (".h5", ".hdf5")),
-    "keras0-weights": Format("Keras 0.x HDF5 weights", (".h5", ".hdf5")),
-    "tensorflow-checkpoint": Format("TensorFlow checkpoint", (".index",)),
-    "saved-model": Format("TensorFlow SavedModel", ()),
-    "architecture": Format("architecture of a model", ()),
-    "hdf5": Format("HDF5, but no Keras checkpoint", ()),
-}
+from ckpttool.kinds import FORMATS
 
 _H5_SUFFIXES = (".h5", ".hdf5", ".hd5", ".he5", ".hdf")
 
@@ -208,11 +186,12 @@ def _ends_like_zip(source: FileSource) -> bool:
 
 def suffix_note(name: str, kind: str) -> str:
     """The note for a file whose suffix promises another format than its content has; empty where they agree."""
-    name, expected = name.lower(), FORMATS[kind].suffixes
+    name, form = name.lower(), FORMATS[kind]
+    expected = form.suffixes
     if not expected or name.endswith(expected):
-        promised_weights = name.endswith(".weights.h5") and kind.startswith("legacy")
+        promised_weights = name.endswith(".weights.h5") and form.is_legacy
         return _mismatch(".weights.h5", kind) if promised_weights else ""
-    if kind.startswith(("legacy", "keras0")) and name.endswith(_H5_SUFFIXES):
+    if (form.is_legacy or form.is_of_keras_0) and name.endswith(_H5_SUFFIXES):
         return ""
     return _mismatch(os.path.splitext(name)[1] or "no suffix", kind)
 
@@ -263,3 +242,13 @@ def _index_of(shard: Path, directory: Path) -> bool:
     """Whether a file is a shard `NAME_00000.weights.h5` of an index `NAME.weights.json` beside it."""
     stem, _, number = shard.name[: -len(".weights.h5")].rpartition("_")
     return scalars.digits(number) is not None and len(number) == 5 and (directory / f"{stem}.weights.json").exists()
+
+
+__all__ = [
+    "FORMATS",
+    "checkpoints_in",
+    "describe_directory",
+    "is_directory_of_checkpoints",
+    "open_checkpoint",
+    "suffix_note",
+]

@@ -19,7 +19,7 @@ def read_assets(checkpoint: Checkpoint) -> dict[str, bytes]:
 
     Raises CheckpointError for those that cannot be read, are links, or too many or too large to be read whole.
     """
-    if checkpoint.kind == "keras-zip":
+    if checkpoint.format.is_archive:
         return _in_archive(checkpoint.path)
     return _in_directory(checkpoint.path / FOLDER) if checkpoint.kind in _DIRECTORIES else {}
 

@@ -8,9 +8,6 @@ from ckpttool.io import scalars
 
 _SECTIONS = {"optimizer": Section.OPTIMIZER, "metrics": Section.METRICS}
 _OF_LAYER = "_metrics"
-PATH_KINDS = frozenset({"keras-zip", "keras-dir", "weights-h5", "sharded"})
-"""The kinds of checkpoints that keep their weights in this layout."""
-
 CONTAINERS = frozenset({"layers", "_layer_checkpoint_dependencies"})
 
 Names = dict[tuple[str, ...], str]

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ckpttool.alignment.vocabularies import (
-    WHOLE_MODEL_KINDS,
     Lookup,
     lookups_in_checkpoint,
     outermost,
@@ -177,7 +176,7 @@ def _layouts(architecture: Architecture) -> Iterator[tuple[str, str]]:
 
 def _lookups(checkpoint: Checkpoint, architecture: Architecture) -> Iterator[tuple[Lookup, int | None]]:
     """The layers of a whole checkpoint that look values up, with the number of their entries where these are stored."""
-    if checkpoint.kind not in WHOLE_MODEL_KINDS:
+    if not checkpoint.format.is_whole:
         return
     try:
         lookups = outermost(lookups_in_checkpoint(checkpoint, part_in(architecture)))

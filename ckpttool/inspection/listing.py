@@ -283,7 +283,7 @@ def _totals(checkpoint: Checkpoint) -> dict[Section, Total]:
 def _notes(checkpoint: Checkpoint, rows: Iterable[Row], problem: str) -> Iterator[str]:
     if problem:
         yield f"the config does not say which weights the model has: {problem}"
-    if checkpoint.kind == "hdf5":
+    if checkpoint.format.is_foreign:
         yield "an HDF5 file, but no Keras checkpoint: no layer_names, nb_layers, model_weights or vars groups"
     elif not checkpoint.section(Section.MODEL) and len(checkpoint.section(Section.OPTIMIZER)) > 2:
         yield "holds the state of an optimizer, but no weights of the model it optimized"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ckpttool.alignment.architectures import read_text, spec_of_weights
-from ckpttool.checkpoint import TENSORFLOW_KINDS, Checkpoint
+from ckpttool.checkpoint import Checkpoint
 from ckpttool.errors import CheckpointError, UnsupportedError
 from ckpttool.formats import open_checkpoint
 from ckpttool.io.texts import is_text_file, names_function
@@ -76,7 +76,7 @@ def _of_checkpoint(checkpoint: Checkpoint, path: str, optimizer: bool) -> Expect
     architecture = architecture_of(checkpoint)
     spec = spec_of(architecture) if architecture else spec_of_weights(checkpoint)
     if optimizer:
-        of_graph = checkpoint.kind in TENSORFLOW_KINDS
+        of_graph = checkpoint.format.is_of_tensorflow
         spec = (graph_state if of_graph else legacy_state).compiled_spec(spec, checkpoint)
     return Expectation(spec, path, support_of(checkpoint), architecture, of_weights=architecture is None)
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from ckpttool.checkpoint import Checkpoint
-from ckpttool.formats.weight_paths import PATH_KINDS
 from ckpttool.model import Architecture, architecture_of
 from ckpttool.model.spec import spec_of
 from ckpttool.model.support import support_of
@@ -33,6 +32,6 @@ def _reasons(written: Checkpoint, live: Architecture | None, backend: str) -> It
     architecture = live or architecture_of(written)
     if architecture is None or not (architecture.layers or architecture.part) or reasons:
         return
-    result = verify(written, spec_of(architecture), by="path" if written.kind in PATH_KINDS else "order")
+    result = verify(written, spec_of(architecture), by="path" if written.format.has_paths else "order")
     yield from (f"{finding.label}: {finding.why}" for finding in result.failures)
     yield from result.problems

@@ -1,7 +1,6 @@
 """The choice of the loader with which Keras reads a file, and why."""
 
-from ckpttool.checkpoint import TENSORFLOW_KINDS, Checkpoint
-from ckpttool.formats.weight_paths import PATH_KINDS
+from ckpttool.checkpoint import Checkpoint
 from ckpttool.model.generations.generation import Generation
 from ckpttool.verification import (
     object_graphs,
@@ -20,12 +19,12 @@ def chosen_loader(checkpoint: Checkpoint, by: str, expected: Expectation) -> tup
     content. A model that expects no weights loads from any layout.
     """
     expects, support = bool(expected.spec.slots), expected.support
-    if checkpoint.kind in TENSORFLOW_KINDS:
+    if checkpoint.format.is_of_tensorflow:
         by_keras_2 = support is not None and support.writer is Generation.KERAS_2
         return "graph", object_graphs.BECAUSE, [] if by_keras_2 else [object_graphs.UNSUPPORTED]
     if by == "auto" and support and old_keras.reads(checkpoint, support):
         return "order", f"as Keras {support.writer.value} does", []
-    suited = "path" if checkpoint.kind in PATH_KINDS else "order"
+    suited = "path" if checkpoint.format.has_paths else "order"
     if by != "auto":
         wrong = [] if (by == "path") == (suited == "path") or not expects else [wrong_layout(checkpoint, by)]
         return by, "as asked", wrong
@@ -41,14 +40,14 @@ def chosen_loader(checkpoint: Checkpoint, by: str, expected: Expectation) -> tup
 
 def _unsuited(checkpoint: Checkpoint, suffix: str) -> str:
     """The reason why Keras cannot open the file under this suffix; empty where it can."""
-    is_archive = checkpoint.kind == "keras-zip"
+    is_archive = checkpoint.format.is_archive
     if suffix == ".keras" and not is_archive:
         return "named .keras, which Keras opens as a zip file, but this is none"
-    if suffix != ".keras" and checkpoint.kind in ("keras-zip", "keras-dir"):
+    if suffix != ".keras" and checkpoint.format.is_native:
         return f"a .keras {'archive' if is_archive else 'directory'} named {suffix}, which Keras does not open as such"
-    if checkpoint.kind == "keras0-weights":
+    if checkpoint.format.is_of_keras_0:
         return "written by Keras 0.x, in whose files Keras finds no layers; ckpttool convert brings it into Keras 3"
-    if suffix == ".weights.json" and checkpoint.kind != "sharded":
+    if suffix == ".weights.json" and not checkpoint.format.is_sharded:
         return "named .weights.json, which Keras reads as the index of sharded weights, but this is none"
     return ""
 

@@ -24,8 +24,6 @@ from ckpttool.verification.pairs import Pairing
 
 Loader = Callable[[Spec, Checkpoint, bool], Pairing]
 
-_LEGACY = frozenset({"legacy-model", "legacy-weights"})
-_KERAS_0 = "keras0-weights"
 _Slots = list[tuple[SpecSlot, tuple[Shape | None, ...]]]
 """The slots that a generation expects, each with the shapes in which the generation loads it."""
 
@@ -38,9 +36,9 @@ def generations_for(checkpoint: Checkpoint, support: Support | None) -> tuple[Ge
     if support is None or not support.by_writer_alone:
         return ()
     writer = support.writer
-    if checkpoint.kind == _KERAS_0:
+    if checkpoint.format.is_of_keras_0:
         return (Generation.KERAS_0,) if writer <= Generation.KERAS_1 else ()
-    if checkpoint.kind not in _LEGACY or writer is Generation.KERAS_0:
+    if not checkpoint.format.is_legacy or writer is Generation.KERAS_0:
         return ()
     version = checkpoint.producer.keras_version
     stored = generation_of(None, version) if version else Generation.KERAS_1

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ckpttool.alignment.vocabularies import FILE, WHOLE_MODEL_KINDS
+from ckpttool.alignment.vocabularies import FILE
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.formats.assets import asset_sizes
 from ckpttool.formats.weight_paths import keras3_path
@@ -14,12 +14,12 @@ def missing(spec: Spec, checkpoint: Checkpoint) -> Iterator[str]:
 
     Raises CheckpointError where the assets cannot be listed.
     """
-    if checkpoint.kind not in WHOLE_MODEL_KINDS:
+    if not checkpoint.format.is_whole:
         return
     stored = set(map(keras3_path, asset_sizes(checkpoint)))
     layers = {layer for layer, _ in spec.vocabularies}
     for layer, place in spec.vocabularies:
         # The StringLookup inside a TextVectorization has no vocabulary of its own to miss.
         if f"{place}/{FILE}" not in stored and layer.rpartition("/")[0] not in layers:
-            where = "which a .h5 never holds" if checkpoint.kind == "legacy-model" else f"assets/{place}/{FILE}"
+            where = "which a .h5 never holds" if checkpoint.format.is_legacy else f"assets/{place}/{FILE}"
             yield f"{layer}: its vocabulary is not in the file, {where}; the model that Keras loads cannot be called"

@@ -16,11 +16,10 @@ from ckpttool.checks.limits import cap_findings
 from ckpttool.checks.rule import Finding, Outcome, Rule
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CorruptFileError
-from ckpttool.formats import FORMATS, suffix_note
+from ckpttool.formats import suffix_note
 from ckpttool.formats.assets import read_assets
 
 _CONFIG = "config.json"
-_WHOLE = frozenset({"keras-zip", "keras-dir", "legacy-model"})
 _BY_KIND: Mapping[str, Rule] = {
     "corrupt": DAMAGED,
     "missing": MISSING_PART,
@@ -45,7 +44,7 @@ def refusals(subject: Subject) -> Iterator[Outcome]:
 
 def _is_foreign_array(checkpoint: Checkpoint, refusal: Refusal) -> bool:
     """Whether a refusal is about an array of another program, which is no weight."""
-    return checkpoint.kind == "hdf5" and refusal.kind == "unsupported"
+    return checkpoint.format.is_foreign and refusal.kind == "unsupported"
 
 
 def _is_missing_config(refusal: Refusal) -> bool:
@@ -78,12 +77,12 @@ def content(subject: Subject) -> Iterator[Outcome]:
     checkpoint = subject.checkpoint
     if checkpoint is None:
         return
-    if checkpoint.kind == "hdf5":
+    if checkpoint.format.is_foreign:
         detail = f"HDF5 with {len(checkpoint):,} arrays, none of which is a weight where Keras would store one"
         yield Finding(NO_CHECKPOINT, "", detail)
         return
-    if checkpoint.kind in _WHOLE and checkpoint.config is None and not _has_broken_config(checkpoint):
-        yield Finding(NO_CONFIG, "", f"{FORMATS[checkpoint.kind].title}, and no config in it")
+    if checkpoint.format.is_whole and checkpoint.config is None and not _has_broken_config(checkpoint):
+        yield Finding(NO_CONFIG, "", f"{checkpoint.format.title}, and no config in it")
     note = "" if checkpoint.path.is_dir() else suffix_note(checkpoint.path.name, checkpoint.kind)
     if note:
         yield Finding(WRONG_SUFFIX, "", note)

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from ckpttool.alignment.alignment import Alignment
 from ckpttool.alignment.names import Namer
-from ckpttool.checkpoint import TENSORFLOW_KINDS, Checkpoint, Refusal, Section, Weight
+from ckpttool.checkpoint import Checkpoint, Refusal, Section, Weight
 from ckpttool.checks.integrity.rules import (
     LEFT_OVER,
     NO_WEIGHTS,
@@ -20,7 +20,6 @@ from ckpttool.checks.rule import Finding, Outcome, Unchecked
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CheckpointError, UnsafeFileError
 from ckpttool.escape import and_more
-from ckpttool.formats.weight_paths import PATH_KINDS
 from ckpttool.model import Architecture
 from ckpttool.model.architecture_parts import part_in
 from ckpttool.model.layouts import Place, opaque_in
@@ -54,7 +53,7 @@ def slots(subject: Subject) -> Iterator[Outcome]:
 
 def _has_unread_objects(checkpoint: Checkpoint) -> bool:
     """Whether the weights of a TensorFlow file are an object graph's, and the graph could not be read."""
-    unread = checkpoint.kind in TENSORFLOW_KINDS and checkpoint.object_graph is None
+    unread = checkpoint.format.is_of_tensorflow and checkpoint.object_graph is None
     return unread and any(_OF_OBJECT in path for path in checkpoint.weights)
 
 
@@ -119,7 +118,7 @@ def _too_many(checkpoint: Checkpoint, architecture: Architecture) -> set[str]:
 
     Empty for files that Keras does not load by path: only there it compares the two numbers.
     """
-    if checkpoint.kind not in PATH_KINDS:
+    if not checkpoint.format.has_paths:
         return set()
     from ckpttool.verification import LOADERS  # only where something does not fit
 

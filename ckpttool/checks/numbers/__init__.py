@@ -15,7 +15,7 @@ from ckpttool.errors import CheckpointError
 def numbers(subject: Subject) -> Iterator[Outcome]:
     """The outcomes of the rules about values: weight by weight, and then of all weights together."""
     checkpoint, thresholds = subject.checkpoint, subject.policy.thresholds
-    if checkpoint is None or checkpoint.kind == "hdf5":  # HDF5 without weights of Keras
+    if checkpoint is None or checkpoint.format.is_foreign:  # HDF5 without weights of Keras
         return
     roles, scanned = Roles.of(subject), list[ScannedWeight]()
     refused = {refusal.place for refusal in checkpoint.refusals}  # a shard that is gone is told once

@@ -22,7 +22,7 @@ def portability(subject: Subject) -> Iterator[Outcome]:
     checkpoint, architecture = subject.checkpoint, subject.architecture
     if checkpoint is None:
         return
-    if checkpoint.kind == "keras0-weights":
+    if checkpoint.format.is_of_keras_0:
         yield Finding(REFUSED, "", "the layout of Keras 0.x, in which Keras 3 finds no layers")
     if architecture is None:
         return

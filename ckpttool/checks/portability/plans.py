@@ -12,7 +12,6 @@ from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.options import PLAIN
 from ckpttool.conversion.preparation import prepare
 from ckpttool.errors import ConversionError
-from ckpttool.formats.weight_paths import PATH_KINDS
 from ckpttool.model import Architecture
 from ckpttool.model.generations.generation import Generation
 from ckpttool.verification import verify
@@ -31,7 +30,7 @@ def conversion_outcomes(
     if any(refusal.kind == "pointer" for refusal in checkpoint.refusals):
         journal.refusals.clear()  # what is missing was not fetched, and says nothing of the model
     yield Finding(OLD_CONFIG, "config", _plan(checkpoint, generation, journal))
-    if checkpoint.kind in PATH_KINDS:
+    if checkpoint.format.has_paths:
         yield from _misplaced_weights(checkpoint, architecture)
     if generation >= Generation.KERAS_2:  # Keras 3 builds no older model, so that no result could differ
         yield from _edit_findings(COMPUTED_DIFFERENTLY, filter(_changes_results, journal.edits))

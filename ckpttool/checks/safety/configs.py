@@ -91,11 +91,11 @@ def _findings_in(value: Any, name: str, layers: SavedLayers | None) -> Iterator[
 
 def _values(subject: Subject) -> Iterator[tuple[str, Any]]:
     checkpoint = subject.checkpoint
-    if checkpoint is None or (checkpoint.config is None and checkpoint.kind.startswith("keras-")):
+    if checkpoint is None or (checkpoint.config is None and checkpoint.format.is_native):
         yield "config", config_in(subject.path)
         return
     yield "config", checkpoint.config
-    if not checkpoint.kind.startswith("keras-"):  # whose training_config is a part of the config
+    if not checkpoint.format.is_native:  # whose training_config is a part of the config
         yield "training_config", checkpoint.training_config
 
 

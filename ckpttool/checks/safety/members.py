@@ -55,9 +55,9 @@ _PAGES = (("a PDF document", (b"%pdf",)), ("an HTML page", (b"<!doctype html", b
 
 def members(subject: Subject) -> Iterator[Finding]:
     """Programs, pickles and archives among the members, and members that inflate out of all proportion."""
-    if subject.checkpoint is not None and subject.checkpoint.kind == "keras-dir":
+    if subject.checkpoint is not None and subject.checkpoint.format.is_directory:
         yield from cap_findings(_in_directory(subject.path))
-    elif subject.checkpoint is None or subject.checkpoint.kind == "keras-zip":
+    elif subject.checkpoint is None or subject.checkpoint.format.is_archive:
         yield from cap_findings(_in_archive(subject.path))
 
 
@@ -66,7 +66,7 @@ def polyglots(subject: Subject) -> Iterator[Finding]:
 
     A script before an archive does not count: a zip archive may have one, as the programs that `zipapp` packs.
     """
-    if subject.checkpoint is None or subject.checkpoint.kind == "keras-dir":
+    if subject.checkpoint is None or subject.checkpoint.format.is_directory:
         return
     head = _head_of(subject.path)
     kind = _kind_of_content(head, _PROGRAMS[:3]) or _kind_of_content(head.lower(), _PAGES) or _windows_program(head)

@@ -147,7 +147,7 @@ def _all_names(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
     reported = {refusal.place for refusal in checkpoint.refusals if refusal.kind == "archive"}
     yield from ((name, name) for name in checkpoint.files if name not in reported)
     producer = checkpoint.producer
-    if not checkpoint.kind.startswith("keras-"):  # in these, the reader has checked metadata.json
+    if not checkpoint.format.is_native:  # in these, the reader has checked metadata.json
         texts = {"keras_version": producer.keras_version, "backend": producer.backend}
         yield from ((key, text) for key, text in texts.items() if text)
     for node in walk(checkpoint.config, "config"):

@@ -41,7 +41,7 @@ RULES = (FILE_OPERATION, CUSTOM_OPERATION)
 def operations(subject: Subject) -> Iterator[Outcome]:
     """The operations of a SavedModel that act outside its graph, and the kinds of those that are not TensorFlow's."""
     checkpoint = subject.checkpoint
-    if checkpoint is None or checkpoint.kind != "saved-model":
+    if checkpoint is None or not checkpoint.format.is_saved_model:
         return
     from ckpttool.formats.tensorflow.operations import CUSTOM, operations_in  # here, since other formats have no graph
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ckpttool.alignment.alignment import Aligned, Alignment, Stored
 from ckpttool.alignment.assembly import weight_of
-from ckpttool.checkpoint import TENSORFLOW_KINDS, Checkpoint, Section, Weight
+from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion.compile import tensorflow_state
 from ckpttool.conversion.compile.optimizer_scalars import (
     INNER,
@@ -32,7 +32,6 @@ from ckpttool.conversion.config.result import Rewritten
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.escape import first_of
 from ckpttool.formats.hdf5.values import Repeated
-from ckpttool.formats.weight_paths import PATH_KINDS
 from ckpttool.io import dtypes
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.spec import Spec, SpecSlot, with_optimizer
@@ -84,7 +83,7 @@ def state(
     steps: int | None = 0  # of an optimizer that begins anew, where its state is lost; None while arrays are converted
     try:
         stored = _stored(checkpoint, alignment)
-        if not stored and wanted and checkpoint.kind in PATH_KINDS:  # as with the legacy optimizers in Keras 2.15
+        if not stored and wanted and checkpoint.format.has_paths:  # as with the legacy optimizers in Keras 2.15
             raise StateNotConvertible("the file stores none, so training begins anew")
         if stored and wanted:
             steps = _steps_alone(stored, wanted)
@@ -100,7 +99,7 @@ def state(
 
 def _stored(checkpoint: Checkpoint, alignment: Alignment) -> list[Weight]:
     """The stored variables of the optimizer, in the order of the file. Raises StateNotConvertible."""
-    if checkpoint.kind in TENSORFLOW_KINDS:
+    if checkpoint.format.is_of_tensorflow:
         return tensorflow_state.state_of(checkpoint, frozenset(alignment.by_path()))
     weights = checkpoint.section(Section.OPTIMIZER)
     return [weight for weight in weights if not weight.path.startswith(f"optimizer/{INNER}")]  # which are stored twice

@@ -14,7 +14,7 @@ import numpy as np
 
 from ckpttool.alignment.alignment import Alignment, align
 from ckpttool.alignment.object_graphs import attribute, layers_in_graph
-from ckpttool.alignment.vocabularies import FILE, INNER, WHOLE_MODEL_KINDS, by_keras3_path, lookups_of, outermost
+from ckpttool.alignment.vocabularies import FILE, INNER, by_keras3_path, lookups_of, outermost
 from ckpttool.checkpoint import Checkpoint, Weight
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.errors import CheckpointError
@@ -120,7 +120,7 @@ def _tables_of_assets(architecture: Architecture, checkpoint: Checkpoint) -> dic
     An asset has the entry of every number, a line each (`IndexLookup.save_assets`,
     keras/src/layers/preprocessing/index_lookup.py, 3.15; the same in 2.13 to 2.15).
     """
-    if checkpoint.kind not in WHOLE_MODEL_KINDS:
+    if not checkpoint.format.is_whole:
         return {}
     assets = by_keras3_path(read_assets(checkpoint))
     layers = {layer.path: Args.of(layer.entry) for layer in architecture.layers}

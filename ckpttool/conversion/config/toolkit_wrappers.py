@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from ckpttool.alignment.alignment import is_scope_of, scopes_of
 from ckpttool.checkpoint import Checkpoint, Section, Values, Weight
 from ckpttool.conversion.journal import Edit, Journal
-from ckpttool.formats.weight_paths import PATH_KINDS
 from ckpttool.model import Architecture, with_config
 from ckpttool.model.config import MAX_DEPTH
 
@@ -60,7 +59,7 @@ def unwrapped(checkpoint: Checkpoint, architecture: Architecture, journal: Journ
     for layer in wrappers:
         journal.edit(STRIP, layer.path, f"{layer.class_name} of {layer.entry['config']['layer'].get('class_name')}")
     names = [layer.name for layer in wrappers]
-    if checkpoint.kind in PATH_KINDS:
+    if checkpoint.format.has_paths:
         weights = dict(_weights_at_paths(checkpoint, architecture, new, {layer.place for layer in wrappers}))
     else:
         weights = dict(_weights_in_groups(checkpoint, names))

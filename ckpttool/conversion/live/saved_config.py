@@ -12,7 +12,6 @@ from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.conversion.options import Options
 from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.targets import FORMS
-from ckpttool.formats.weight_paths import PATH_KINDS
 from ckpttool.model import Architecture
 from ckpttool.model.config import mappings_in
 from ckpttool.model.generations.generation import Generation, generation_of
@@ -46,7 +45,7 @@ class Source(NamedTuple):
     @property
     def by_paths(self) -> bool:
         """Whether the checkpoint has the path layout."""
-        return self.checkpoint.kind in PATH_KINDS
+        return self.checkpoint.format.has_paths
 
     @property
     def generation(self) -> Generation | None:

@@ -18,7 +18,7 @@ from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.payload import LEGACY
 from ckpttool.conversion.weights.placement import PlacedWeight
-from ckpttool.formats.weight_paths import PATH_KINDS, keras3_path
+from ckpttool.formats.weight_paths import keras3_path
 from ckpttool.formats.write.legacy import Layers, Named
 from ckpttool.io import dtypes
 from ckpttool.model import Architecture
@@ -78,7 +78,7 @@ def own_weights(
         if (label := rewritten.label(chain, "")) in places
         or journal.refusals  # then layers may be missing from `places`
     ]
-    if checkpoint.kind in PATH_KINDS:
+    if checkpoint.format.has_paths:
         moved = moved_layers(architecture, old)
         stored = {moved_path(keras3_path(weight.path), moved): weight for weight in _all(checkpoint)}
         named = {moved_path(path, moved): name for path, name in checkpoint.object_names.items()}

@@ -13,7 +13,6 @@ from ckpttool.checkpoint import Checkpoint, Weight
 from ckpttool.conversion.config.nested_layers import nested_entries
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.targets import differs
-from ckpttool.formats.weight_paths import PATH_KINDS
 from ckpttool.formats.write.block_copy import silent
 from ckpttool.model import Architecture
 from ckpttool.model.layouts import Place
@@ -33,7 +32,7 @@ def check(
             f"has weights of the names and values of {original}; if both were one layer, which the file does not record"
         )
         journal.lose(layer, f"{why}, they are two now, as tf.keras loads them, and training moves them apart")
-    return checkpoint.kind in PATH_KINDS and _refuse_stored_once(architecture, missing, journal)
+    return checkpoint.format.has_paths and _refuse_stored_once(architecture, missing, journal)
 
 
 def _refuse_stored_once(architecture: Architecture, missing: Iterable[Place], journal: Journal) -> bool:

@@ -14,12 +14,14 @@ from ckpttool.model.buildability.values import Layer
 
 STEPS = Steps(construction.make, sequential.build, output_shapes_of)
 
-_TENSORFLOW_REFUSALS = {
-    "saved-model": "File format not supported: Keras 3 makes only a layer for inference (TFSMLayer) of a SavedModel; "
-    "`ckpttool convert` makes a model",
-    "tensorflow-checkpoint": "File format not supported: Keras 3 cannot load a checkpoint of TensorFlow; `ckpttool "
-    "convert` makes a .keras or .weights.h5 of it",
-}
+_SAVED_MODEL_REFUSAL = (
+    "File format not supported: Keras 3 makes only a layer for inference (TFSMLayer) of a SavedModel; "
+    "`ckpttool convert` makes a model"
+)
+_TENSORFLOW_REFUSAL = (
+    "File format not supported: Keras 3 cannot load a checkpoint of TensorFlow; `ckpttool "
+    "convert` makes a .keras or .weights.h5 of it"
+)
 """How Keras 3 refuses the containers of TensorFlow, whatever is in them (`load_model`, keras/src/saving/saving_api.py,
 3.15)."""
 
@@ -59,12 +61,13 @@ def buildability_of(checkpoint: Checkpoint) -> Buildability | None:
 def _buildability_of(checkpoint: Checkpoint) -> Buildability | None:
     if checkpoint.config is None:
         return None
-    if checkpoint.kind in ("keras-zip", "keras-dir"):
+    if checkpoint.format.is_native:
         return buildability_of_keras(checkpoint.config)
-    if checkpoint.kind == "legacy-model":
+    if checkpoint.format.is_whole:
         return buildability_of_h5(checkpoint.config, checkpoint.training_config)
-    if checkpoint.kind in _TENSORFLOW_REFUSALS:
-        return Buildability((Obstacle("", "", "", _TENSORFLOW_REFUSALS[checkpoint.kind]),))
+    if checkpoint.format.is_of_tensorflow:
+        refusal = _SAVED_MODEL_REFUSAL if checkpoint.format.is_saved_model else _TENSORFLOW_REFUSAL
+        return Buildability((Obstacle("", "", "", refusal),))
     return buildability_of_json(checkpoint.config)
 
 
