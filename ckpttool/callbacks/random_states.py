@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras.src.backend.common.global_state import get_global_attribute
+from keras.src.backend.common.global_state import get_global_attribute, set_global_attribute
 from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR, global_seed_generator
 
 _MAX_METRICS = 10_000  # numbers; with more, metrics of a resumed epoch cover only the batches after the interruption
@@ -37,8 +37,13 @@ def metrics_of(model: Any) -> tuple[tuple[float, ...], ...]:
 
 def restore_seeds(model: Any, states: Sequence[Sequence[int]]) -> None:
     """Restore the states of the generators of a model; warn where they are not those of this model."""
-    of_keras = [global_seed_generator().state] if states[0] else []
-    if not _assign([*of_keras, *_own_generators(model)], states if of_keras else states[1:]):
+    of_keras, *own = states
+    generators = _own_generators(model)
+    if of_keras:
+        generators, own = [global_seed_generator().state, *generators], [of_keras, *own]
+    else:  # it was not there yet: Keras makes it at the first draw
+        set_global_attribute(GLOBAL_SEED_GENERATOR, None)
+    if not _assign(generators, own):
         warnings.warn(
             "The stored states of random numbers do not fit this model's generators, which begin anew.", stacklevel=2
         )

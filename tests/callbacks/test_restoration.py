@@ -284,3 +284,18 @@ def test_states_are_finite_where_nothing_was_counted() -> None:
     assert [each.class_name for each in states] == ["EarlyStopping", "ReduceLROnPlateau"]
     assert not any(isinstance(v, float) and math.isnan(v) for each in states for v in each.values.values())
     assert X.shape[0] == Y.shape[0] == BATCHES * 4
+
+
+def test_a_generator_that_nothing_has_drawn_from() -> None:
+    """Keras's own generator of random numbers is made anew, as it would have been, where it was not there yet."""
+    from ckpttool.callbacks import random_states
+
+    trained = model()
+    keras.utils.clear_session()
+    seeds = random_states.seeds_of(trained)
+    assert seeds[0] == ()
+    before = random.getstate()
+    drawn = keras.ops.convert_to_numpy(keras.random.uniform((3,)))
+    random.setstate(before)
+    random_states.restore_seeds(trained, seeds)
+    assert np.array_equal(keras.ops.convert_to_numpy(keras.random.uniform((3,))), drawn)
