@@ -38,10 +38,7 @@ class Hdf5Input(NamedTuple):
         if find_signature(source) < 0:
             raise foreign.describe(source)
         parts.closers.append(reader.close)
-        tree = read_tree(source)
-        parts.refusals.extend(tree.refusals)
-        tree.refusals = parts.refusals  # one list from here on
-        return cls(tree, reader, parts)
+        return cls(read_tree(source, parts.refusals), reader, parts)
 
     def add(
         self, path: str, section: Section, layer: str | None = None, name: str | None = None, part: str = ""

@@ -8,7 +8,8 @@ below `model_weights`, its configs as attributes of the root and the optimizer's
 from collections import Counter
 from collections.abc import Iterable
 
-from ckpttool.checkpoint import Producer, Refusal, Section, Weight
+from ckpttool.checkpoint import Producer, Section, Weight
+from ckpttool.errors import CorruptFileError
 from ckpttool.formats.hdf5.tree import Tree
 from ckpttool.formats.hdf5_input import Hdf5Input
 
@@ -154,9 +155,7 @@ def names(tree: Tree, path: str, attribute: str) -> list[str] | None:
     texts = whole if isinstance(whole, list) else [whole]
     if all(isinstance(text, str) for text in texts):
         return texts  # type: ignore[return-value]
-    refusal = Refusal("corrupt", f"{path or '/'} attribute {attribute}", "no list of texts")
-    if refusal not in tree.refusals:
-        tree.refusals.append(refusal)
+    tree.refuse(f"{path or '/'} attribute {attribute}", CorruptFileError("no list of texts"))
     return None
 
 

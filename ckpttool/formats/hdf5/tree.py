@@ -30,13 +30,14 @@ _LINK_REFUSALS = {"soft": "link", "user-defined": "link", "external": "external"
 
 @dataclass(slots=True)
 class Tree:
-    """An HDF5 file as read: groups and datasets by path (`""` is the root), in natural order, and the refusals."""
+    """An HDF5 file as read: groups and datasets by path (`""` is the root), in natural order. What is refused of it,
+    now or when an attribute is asked for, is added to `refusals`, which may be those of a whole checkpoint."""
 
     file: Hdf5Bytes
+    refusals: list[Refusal]
     groups: dict[str, Attributes] = field(default_factory=dict)
     datasets: dict[str, Dataset] = field(default_factory=dict)
     attributes: dict[str, Attributes] = field(default_factory=dict)
-    refusals: list[Refusal] = field(default_factory=list)
     _refused_once: set[Refusal] = field(default_factory=set)
 
     def attribute(self, path: str, name: str) -> AttributeValue:
@@ -65,11 +66,12 @@ class Tree:
             self.refusals.append(refusal)
 
 
-def read_tree(source: Source) -> Tree:
-    """The tree of the HDF5 file in `source`; raises where the file as a whole or the listing of a group is broken."""
+def read_tree(source: Source, refusals: list[Refusal] | None = None) -> Tree:
+    """The tree of the HDF5 file in `source`, which adds to `refusals`; raises where the file as a whole or the listing
+    of a group is broken."""
     file = Hdf5Bytes(source)
     _require_plain(file)
-    tree = Tree(file)
+    tree = Tree(file, [] if refusals is None else refusals)
     _refuse_foreign(tree, source, file.start + file.end, file.trailing, "bytes follow the end of the HDF5 data")
     _refuse_foreign(tree, source, 0, file.start, "bytes stand before the HDF5 data")
     _Walk(tree).run()
