@@ -15,20 +15,19 @@ class Facts:
     Values are frozen, so a fact stays true; a changed copy of a value begins without facts.
     """
 
-    __slots__ = ("_errors", "_known")
+    __slots__ = ("_known",)
 
     def __init__(self) -> None:
-        self._known = dict[Hashable, Any]()
-        self._errors = dict[Hashable, CheckpointError]()
+        self._known: dict[Hashable, Any] = {}
 
     def once(self, name: Hashable, work: Callable[P, Fact], *args: P.args, **named: P.kwargs) -> Fact:
         """The fact of this name, worked out where it is asked for first. Raises CheckpointError where `work` did."""
-        if name in self._errors:
-            raise self._errors[name]
         if name not in self._known:
             try:
                 self._known[name] = work(*args, **named)
             except CheckpointError as error:
-                self._errors[name] = error
-                raise
-        return self._known[name]  # type: ignore[no-any-return]
+                self._known[name] = error
+        fact = self._known[name]
+        if isinstance(fact, CheckpointError):
+            raise fact
+        return fact  # type: ignore[no-any-return]

@@ -11,6 +11,7 @@ from typing import Any
 
 from ckpttool.errors import ConfigError
 from ckpttool.io import scalars
+from ckpttool.io.facts import Facts
 from ckpttool.model.class_names import snake_case
 from ckpttool.model.dtype_policies import Policy, read_policy
 from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Inputs, Shape, Size, is_integer, items, read_shape
@@ -40,7 +41,7 @@ class Args:
     entry_name: str = ""
     path: tuple[str, ...] = field(default=())
     declared: Inputs = ()
-    memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    facts: Facts = field(default_factory=Facts, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, entry: Any, depth: int = 0, path: tuple[str, ...] = ()) -> "Args":

@@ -70,14 +70,13 @@ def steps_of(model: Args, inputs: Inputs = ()) -> tuple[Step, ...]:
 
     Raises ConfigError for connections that make no sense: a layer that is not there, a circle, a name repeated.
     """
-    key = (id(model.config), inputs)
-    if key not in model.memo:  # without this, work doubles with each level of nested models
-        layers = model.layers("layers")
-        chained = model.class_name == "Sequential"
-        steps = tuple(_chain(model, layers, inputs)) if chained else _graph(model, layers, inputs)
-        model.memo[key] = (model.config, steps)  # keeps the config, so that no other gets its id
-    known: tuple[Step, ...] = model.memo[key][1]
-    return known
+    # Without this, work doubles with each level of nested models, which are asked for outputs and for parts.
+    return model.facts.once(inputs, _steps, model, inputs)
+
+
+def _steps(model: Args, inputs: Inputs) -> tuple[Step, ...]:
+    layers = model.layers("layers")
+    return tuple(_chain(model, layers, inputs)) if model.class_name == "Sequential" else _graph(model, layers, inputs)
 
 
 def _chain(model: Args, layers: list[Args], inputs: Inputs) -> Iterator[Step]:
