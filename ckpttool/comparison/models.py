@@ -58,11 +58,13 @@ class Node:
 
 @dataclass(frozen=True)
 class Model:
-    """A model: `obj` has its class and its own arguments, `nodes` are its layers in order, `config` is its config."""
+    """A model: `obj` has its class and its own arguments, `nodes` are its layers in order, `config` is its config.
+    `whole` is the model with the operations that compute masks, where this is the same without them."""
 
     obj: ConfigObject
     nodes: tuple[Node, ...]
     config: Mapping[str, Any] = field(repr=False)
+    whole: "Model | None" = field(default=None, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -92,6 +94,8 @@ class Model:
     @cached_property
     def first_call_numbers(self) -> Mapping[str, int]:
         """The number of the first call of each nested model whose calls do not count from 0."""
+        if self.whole is not None:
+            return self.whole.first_call_numbers
         if all(node.inner is None for node in self.nodes):
             return {}
         ends = (tensor for key in ("input_layers", "output_layers") for tensor in self._references(key))
@@ -106,6 +110,8 @@ class Model:
     @cached_property
     def feeds(self) -> Mapping[str, tuple[Feeds, ...] | None]:
         """The inputs of each layer, call by call; None where they cannot be read."""
+        if self.whole is not None:
+            return dict(_unmasked(self.whole.feeds, self.whole.mask_operations))
         if self.is_chain:
             return dict(self._chained())
         return {node.name: self._feeds(node) for node in reversed(self.nodes)}
@@ -165,28 +171,21 @@ class Model:
         """The same model as old Keras writes it, without the operations that compute masks."""
         if not any(node.is_operation for node in self.nodes):
             return self
-        mask_operations = self.mask_operations
-        model = Model(self.obj, tuple(node for node in self.nodes if node.name not in mask_operations), self.config)
-        feeds = {
-            name: _unmasked(calls, mask_operations) for name, calls in self.feeds.items() if name not in mask_operations
-        }
-        model.__dict__.update(
-            first_call_numbers=self.first_call_numbers, feeds=feeds
-        )  # the values of cached properties
-        return model
+        nodes = tuple(node for node in self.nodes if node.name not in self.mask_operations)
+        return replace(self, nodes=nodes, whole=self)
 
 
-def _unmasked(calls: tuple[Feeds, ...] | None, mask_operations: frozenset[str]) -> tuple[Feeds, ...] | None:
-    if calls is None:
-        return None
-    return tuple(
-        {
-            key: value
-            for key, value in feeds.items()
-            if not any(source.layer in mask_operations for source in sources_in(value))
-        }
-        for feeds in calls
-    )
+def _unmasked(
+    feeds: Mapping[str, tuple[Feeds, ...] | None], mask_operations: frozenset[str]
+) -> Iterator[tuple[str, tuple[Feeds, ...] | None]]:
+    """The inputs of each layer without those that come from operations that compute masks."""
+
+    def is_mask(value: Any) -> bool:
+        return any(source.layer in mask_operations for source in sources_in(value))
+
+    for name, calls in feeds.items():
+        if name not in mask_operations:
+            yield name, calls and tuple({key: of for key, of in call.items() if not is_mask(of)} for call in calls)
 
 
 def _with_sources(value: Any, first: Mapping[str, int], depth: int) -> Any:
