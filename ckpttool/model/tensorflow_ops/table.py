@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from ckpttool.model.tensorflow_ops import image_functions as images
 from ckpttool.model.tensorflow_ops import integers
 from ckpttool.model.tensorflow_ops import matrix_functions as matrices
 from ckpttool.model.tensorflow_ops import shape_functions as shapes
@@ -130,7 +131,7 @@ _OTHERS: dict[str, Function] = {
     "identity": values.identity,
     "image.flip_left_right": lambda e, image: e.op("numpy.Flip", image, axis=-2),
     "image.flip_up_down": lambda e, image: e.op("numpy.Flip", image, axis=-3),
-    "image.resize": values.resize,
+    "image.resize": images.resize,
     "image.rgb_to_grayscale": _with("image.RGBToGrayscale", {}),
     "linalg.matmul": values.matmul,
     "linalg.norm": matrices.norm,
@@ -143,15 +144,15 @@ _OTHERS: dict[str, Function] = {
     "math.multiply_no_nan": values.multiply_no_nan,
     "math.squared_difference": values.squared_difference,
     "math.top_k": values.top_k,
-    "nn.avg_pool2d": values.pool("nn.AveragePool"),
+    "nn.avg_pool2d": images.pool("nn.AveragePool"),
     "nn.bias_add": values.bias_add,
-    "nn.conv2d": values.conv2d,
+    "nn.conv2d": images.conv2d,
     "nn.depth_to_space": _with("nn.DepthToSpace", {"block_size": "block_size"}),
     "nn.gelu": values.gelu,
     "nn.l2_normalize": values.l2_normalize,
     "nn.leaky_relu": values.leaky_relu,
     "nn.log_softmax": values.log_softmax,
-    "nn.max_pool2d": values.pool("nn.MaxPool"),
+    "nn.max_pool2d": images.pool("nn.MaxPool"),
     "nn.moments": values.moments,
     "nn.softmax": values.softmax,
     "nn.space_to_depth": _with("nn.SpaceToDepth", {"block_size": "block_size"}),
@@ -170,15 +171,15 @@ _OTHERS: dict[str, Function] = {
     "math.reduce_euclidean_norm": matrices.euclidean,
     "math.sqrt": shapes.root,
     "image.crop_to_bounding_box": shapes.crop,
-    "image.extract_patches": values.patches,
+    "image.extract_patches": images.patches,
     "ensure_shape": lambda e, x, shape, name=None: values.identity(e, x),
-    "image.grayscale_to_rgb": values.grayscale_to_rgb,
+    "image.grayscale_to_rgb": images.grayscale_to_rgb,
     "image.hsv_to_rgb": _with("image.HSVToRGB", {}),
     "image.rgb_to_hsv": _with("image.RGBToHSV", {}),
     "linalg.matrix_transpose": matrices.matrix_transpose,
     "linalg.solve": matrices.solve,
     "math.accumulate_n": values.add_n,
-    "nn.depthwise_conv2d": values.depthwise_conv2d,
+    "nn.depthwise_conv2d": images.depthwise_conv2d,
     "rank": shapes.rank,
     "ones": values.constants(1),
     "size": shapes.size,
@@ -190,7 +191,7 @@ _OTHERS: dict[str, Function] = {
     "transpose": shapes.transpose,
     "unstack": shapes.unstack,
     "where": values.where,
-    "raw.resize": values.resize_raw,
+    "raw.resize": images.resize_raw,
 }
 
 # Names of one function under others: older and newer modules of TensorFlow.
