@@ -138,7 +138,7 @@ OF_HDF5 = "formats.hdf5_input formats.hdf5_layouts formats.hdf5.tree formats.hdf
     [
         (["ls", INDEX_FILE], 56, f"{OF_HDF5} manifest model io.json_text formats.tensorflow.saved_objects saved_model"),
         (["ls", WEIGHTS], 57, "manifest model io.json_text formats.archive formats.tensorflow.table"),
-        (["ls", MLP], 111, "manifest model.buildability model.spec verification comparison conversion object_graph"),
+        (["ls", MLP], 112, "manifest model.buildability model.spec verification comparison conversion object_graph"),
         (["diff", MLP, MLP], 172, "manifest model.buildability verification conversion checks"),
         (["check", "--isolated", MLP], 210, "manifest verification comparison conversion checks.portability.plans"),
     ],

@@ -12,6 +12,7 @@ from keras.src.callbacks.monitor_callback import MonitorCallback
 
 from ckpttool.callbacks.names import Names
 from ckpttool.manifest import Saved, best_entry
+from ckpttool.model.entries import is_keras
 
 
 class Monitored(keras.callbacks.ModelCheckpoint):  # type: ignore[misc]
@@ -121,7 +122,7 @@ def possible_logs(model: Any, others: Sequence[Any] | None, logs: Mapping[str, A
 
 
 def _is_from_keras(obj: Any) -> bool:
-    return str(obj.__module__).split(".")[0] in ("keras", "ckpttool")
+    return is_keras(obj.__module__) or str(obj.__module__).partition(".")[0] == "ckpttool"
 
 
 def unknown_name(name: str, known: Iterable[str]) -> str:

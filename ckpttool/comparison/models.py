@@ -13,11 +13,11 @@ from ckpttool.model.arguments import Args
 from ckpttool.model.checkpoint_architecture import Configured, architecture_of
 from ckpttool.model.class_names import INPUT_LAYER, class_of_model, snake_case
 from ckpttool.model.config import Architecture
+from ckpttool.model.entries import is_operation
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.generations.normalization import normalized
 from ckpttool.model.graph import Call, Tensor, read_references
 from ckpttool.model.layers.table import MODELS
-from ckpttool.model.operations.table import OPERATIONS
 from ckpttool.model.shape_inference import steps_of
 from ckpttool.model.sizes import Inputs, is_integer
 from ckpttool.paths import join_path
@@ -45,10 +45,7 @@ class Node:
     @property
     def is_operation(self) -> bool:
         """Whether the node is an operation, such as `keras.ops.add`, and no layer."""
-        if "module" not in self.entry:  # as in legacy files of Keras 3; only layers have the argument `trainable`
-            return self.obj.class_name in OPERATIONS and "trainable" not in self.obj.config and not self.obj.old
-        module = self.entry["module"]
-        return isinstance(module, str) and module.startswith(("keras.src.ops", "keras.ops"))
+        return is_operation(self.entry)
 
     @property
     def kind(self) -> str:

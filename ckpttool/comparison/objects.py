@@ -13,6 +13,7 @@ from typing import Any
 from ckpttool.model.class_names import ALIASES
 from ckpttool.model.defaults import class_called, defaults_of
 from ckpttool.model.dtype_policies import Policy, read_policy
+from ckpttool.model.entries import is_foreign
 from ckpttool.model.layers.layer_type import Trait
 from ckpttool.model.layers.table import CHAINS, INPUTS, with_trait
 from ckpttool.model.sizes import items
@@ -175,16 +176,8 @@ def _config_object(kind: str, value: Config, class_name: str, config: Config, ol
     plain = _tail(class_name)
     called = class_called(kind, plain) if kind in BY_NAME else ALIASES.get(plain, plain)
     packaged = kind == "layers" and ">" in f"{class_name}{registered}"  # of built-in ones, 2.11 says "Custom>Adam"
-    own = packaged or _is_own(value) or defaults_of(kind, called or plain) is None
+    own = packaged or is_foreign(value) or defaults_of(kind, called or plain) is None
     return ConfigObject(kind, called or plain, config, own, old)
-
-
-def _is_own(entry: Config) -> bool:
-    """Whether an entry names a module outside Keras, so that its class is the user's own."""
-    if "module" not in entry:
-        return False
-    module = entry["module"]
-    return not (isinstance(module, str) and module.split(".")[0] in ("keras", "tf_keras", "tensorflow", "builtins"))
 
 
 def _tail(name: str) -> str:

@@ -14,12 +14,11 @@ from ckpttool.io import scalars
 from ckpttool.io.facts import Facts
 from ckpttool.model.class_names import snake_case
 from ckpttool.model.dtype_policies import Policy, read_policy
+from ckpttool.model.entries import is_foreign, is_operation
 from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Inputs, Shape, Size, is_integer, items, read_shape
 from ckpttool.model.slots import Part, Slot
 
 MAX_DEPTH = 64
-
-_OWN_MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +66,8 @@ class Args:
             entry["class_name"],
             config,
             built_shapes(entry.get("build_config")),
-            _is_foreign(entry),
-            _is_operation(entry),
+            is_foreign(entry),
+            is_operation(entry),
             depth,
             entry_name,
             (*path, _name(entry["class_name"], config, entry_name)),
@@ -259,27 +258,6 @@ def built_shapes(build_config: Any) -> Inputs:
     if isinstance(value, Mapping):
         value = list(value.values())
     return tuple(read_shape(entry) for entry in value[:MAX_RANK]) if isinstance(value, list) else ()
-
-
-def _is_foreign(entry: Mapping[str, Any]) -> bool:
-    """Whether a Keras 3 config names a module outside Keras; older ones name none."""
-    if "module" not in entry:
-        return False
-    module = entry["module"]
-    return not (isinstance(module, str) and any(module == own or module.startswith(f"{own}.") for own in _OWN_MODULES))
-
-
-def _is_operation(entry: Mapping[str, Any]) -> bool:
-    """Whether an entry of a Keras 3 config is that of an operation: it names a module such as `keras.src.ops.numpy`, or
-    in a legacy `.h5`, which names none, it is called in a graph and has not what the config of every layer has."""
-    module, config, nodes = entry.get("module"), entry.get("config"), entry.get("inbound_nodes")
-    if "module" in entry or not isinstance(config, Mapping) or "trainable" in config or not isinstance(nodes, list):
-        return isinstance(module, str) and module.startswith(("keras.src.ops", "keras.ops"))
-    if not nodes or not all(isinstance(node, Mapping) and "args" in node for node in nodes):
-        return False
-    from ckpttool.model.buildability.names import operation_module  # few files are such
-
-    return operation_module(entry["class_name"]) is not None
 
 
 def _shown(value: Any, depth: int = 0) -> str:

@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import ckpttool
+from ckpttool.model import read_architecture
+from ckpttool.model.architecture_parts import part_in
+from ckpttool.model.config import with_part
+from ckpttool.model.entries import own_entry
 from tests.conversion.test_anchors import dense, legacy
 from tests.samples import FIXTURES
 
@@ -41,3 +45,17 @@ def test_registered_classes_are_imported(tmp_path: Path) -> None:
     source = legacy(tmp_path / "old.h5", dense(2, 4, kernel_regularizer=own), shape=(None, 4))
     (need,) = ckpttool.convert(source, tmp_path / "new.keras").needs
     assert "import the module that registers it" in need.what
+
+
+def test_packages_beside_keras_are_needed(tmp_path: Path) -> None:
+    """A layer of KerasHub in a live model is needed as one of any other package, and Keras's own is not."""
+    with zipfile.ZipFile(FIXTURES / "keras3/mlp.keras") as archive:
+        config = json.loads(archive.read("config.json"))
+    part = part_in(read_architecture(config))
+    module, registered = "keras_hub.src.layers.modeling.rotary_embedding", "keras_hub>RotaryEmbedding"
+    config["config"]["layers"].append(own_entry(module, "RotaryEmbedding", {"name": "rotary"}, registered))
+    source = FIXTURES / "keras3/mlp.weights.h5"
+    result = ckpttool.convert(source, tmp_path / "new.keras", arch=with_part(config, part), prove=False)
+    assert [(need.where, need.what) for need in result.needs] == [
+        (registered, f"import {module}, which registers it"),
+    ]

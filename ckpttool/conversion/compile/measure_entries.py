@@ -8,9 +8,10 @@ from types import MappingProxyType
 from typing import Any, TypeGuard
 
 from ckpttool.conversion.compile import addons
-from ckpttool.conversion.compile.optimizers import WHERE, UnknownObject, Writer, keras_object, own_name, refuse_own
+from ckpttool.conversion.compile.optimizers import WHERE, UnknownObject, Writer, own_name, refuse_own
 from ckpttool.conversion.journal import Journal
 from ckpttool.model.defaults import class_called, defaults_of
+from ckpttool.model.entries import entry_of
 from ckpttool.model.sizes import items
 
 LOSSES = MappingProxyType(
@@ -94,7 +95,7 @@ def object_entry(value: Mapping[str, Any], kind: str, renamed: Mapping[str, str]
     arguments = {key: items(item) for key, item in config.items() if key in taken}
     if isinstance(arguments.get("reduction", ...), str | None):
         arguments["reduction"] = _REDUCTIONS.get(arguments["reduction"], arguments["reduction"])
-    return keras_object(kind, class_name, arguments)
+    return entry_of(f"keras.{kind}", class_name, arguments)
 
 
 def _arguments_of_loss(fn: Any) -> dict[str, Any]:

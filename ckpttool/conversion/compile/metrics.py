@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 from ckpttool.conversion.compile import measures
 from ckpttool.conversion.compile.measure_entries import FUNCTIONS, LOSSES, function_name, note_need, object_entry
-from ckpttool.conversion.compile.optimizers import WHERE, UnknownObject, Writer, keras_object, refuse_own
+from ckpttool.conversion.compile.optimizers import WHERE, UnknownObject, Writer, refuse_own
 from ckpttool.conversion.journal import Journal
 from ckpttool.model.class_names import snake_case
 from ckpttool.model.defaults import class_called
+from ckpttool.model.entries import entry_of
 
 Outputs = Sequence[tuple[str, str]]
 """The old and the new names of the outputs of a model."""
@@ -104,7 +105,7 @@ class Metrics(NamedTuple):
             raise UnknownObject(f"{name}, which had the opposite sign")
         if new_name == name != class_name:
             return name
-        return keras_object("metrics", class_name, {"name": snake_case(name)})
+        return entry_of("keras.metrics", class_name, {"name": snake_case(name)})
 
     def crossentropy(self, name: str) -> str:
         """The metric for "crossentropy", which depends on the loss. Raises UnknownObject for other losses."""

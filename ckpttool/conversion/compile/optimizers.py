@@ -13,6 +13,7 @@ from ckpttool.conversion.compile import addons
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.io import scalars
 from ckpttool.model.defaults import class_called, defaults_of
+from ckpttool.model.entries import entry_of, names_no_other
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.generations.known_names import Had, KerasVersion
 from ckpttool.model.generations.own_classes import difference
@@ -65,7 +66,6 @@ _DEFAULTS_2_11 = MappingProxyType({"Lion": {"learning_rate": 0.0001}})
 _RATES_OF_MANY_BACKENDS = MappingProxyType({"Adadelta": 1.0, "Adagrad": 0.01, "Adamax": 0.002, "Nadam": 0.002})
 _PACKAGES = frozenset({"", "Custom", "Keras", "keras"})  # Keras 2.11 to 2.15 registers its own classes as "Custom>Adam"
 _PREFIX = re.compile(r"^(tf\.|tensorflow\.)?(python\.)?keras\.(src\.)?(losses|metrics|optimizers)\.(?=\w+$)")
-_MODULES = frozenset({"builtins", "keras", "tensorflow", "tf_keras"})
 
 
 class UnknownObject(Exception):
@@ -86,11 +86,6 @@ class Writer(NamedTuple):
     version: str | None = None
     multi_backend: bool = False
     dumped: bool = False
-
-
-def keras_object(module: str, class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The entry of a built-in object in a config of Keras 3."""
-    return {"module": f"keras.{module}", "class_name": class_name, "config": dict(config), "registered_name": None}
 
 
 def plain(value: Any, depth: int = 0) -> Any:
@@ -118,7 +113,7 @@ def own_name(value: Any) -> str:
     if not isinstance(class_name, str):
         raise UnknownObject(f"an object that cannot be read: {str(value)[:60]}")
     packages = {name.rpartition(">")[0] for name in (class_name, registered) if isinstance(name, str)}
-    if not packages <= _PACKAGES or (isinstance(module, str) and module.partition(".")[0] not in _MODULES):
+    if not packages <= _PACKAGES or (isinstance(module, str) and not names_no_other(module)):
         own = registered if isinstance(registered, str) else class_name
         raise UnknownObject(f"{own[:60]}, which is not built into Keras 3", own)
     if isinstance(registered, str) and module is None and isinstance(value, Mapping) and "module" in value:
@@ -203,7 +198,7 @@ def _plain(class_name: str, config: Mapping[str, Any], writer: Writer, journal: 
     new = {key: item for key, item in new.items() if key not in _CLIPPING} | _clipping(old, writer, journal)
     new |= {} if rate is None else {"learning_rate": rate}
     _note_lost(class_name, old, new, journal)
-    return keras_object("optimizers", class_name, new)
+    return entry_of("keras.optimizers", class_name, new)
 
 
 def _note_lost(class_name: str, old: Mapping[str, Any], new: Mapping[str, Any], journal: Journal) -> None:
@@ -231,7 +226,7 @@ def _rate(rate: Any, decay: Any, writer: Writer, journal: Journal) -> Any:
         return rate
     journal.edit(DECAY, WHERE, f"decay={decay}")
     config = {"initial_learning_rate": rate, "decay_steps": 1, "decay_rate": decay, "staircase": False}
-    return keras_object("optimizers.schedules", "InverseTimeDecay", config)
+    return entry_of("keras.optimizers.schedules", "InverseTimeDecay", config)
 
 
 def _schedule(value: Mapping[str, Any], writer: Writer) -> dict[str, Any]:
@@ -243,7 +238,7 @@ def _schedule(value: Mapping[str, Any], writer: Writer) -> dict[str, Any]:
     if defaults_of("schedules", name) is None or not isinstance(config, Mapping):
         raise UnknownObject(f"the schedule of learning rates {name[:60]}")
     arguments = {key: items(item) for key, item in config.items() if key != "name"}
-    return keras_object("optimizers.schedules", name, arguments)
+    return entry_of("keras.optimizers.schedules", name, arguments)
 
 
 def _clipping(old: Mapping[str, Any], writer: Writer, journal: Journal) -> dict[str, Any]:
@@ -264,7 +259,7 @@ def _scaling(config: Mapping[str, Any], writer: Writer, journal: Journal, depth:
     if dynamic:
         settings = {"initial_scale": scale, "dynamic_growth_steps": steps}
         numbers = {key: value for key, value in settings.items() if _is_number(value)}
-        return keras_object("optimizers", SCALING, {"inner_optimizer": inner, **numbers})
+        return entry_of("keras.optimizers", SCALING, {"inner_optimizer": inner, **numbers})
     if not _is_number(scale):
         raise UnknownObject("an optimizer that scales the loss by a factor that the file does not store")
     journal.edit(FIXED_SCALE, WHERE, str(scale))

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ckpttool.conversion.journal import Edit
+from ckpttool.model.entries import internal_entry
 
 REPLACE_ADDON = Edit(
     "replace-addon",
@@ -37,5 +38,4 @@ def activation(name: str) -> Any:
     if not isinstance(replacement, tuple):
         return replacement
     class_name, config = replacement
-    entry = {"module": "keras.src.ops.nn", "class_name": class_name, "config": dict(config)}
-    return {**entry, "registered_name": class_name}
+    return internal_entry("keras.src.ops.nn", class_name, config)

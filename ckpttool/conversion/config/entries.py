@@ -1,4 +1,4 @@
-"""Entries of layers in a config, changed on their way into that of Keras 3: shapes added, names set, new ones made."""
+"""Entries of layers in a config, changed on their way into that of Keras 3: shapes added, names set."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,8 +22,3 @@ def under_name(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
     config = {"layers": config} if isinstance(config, list) else config
     renamed = {**entry, "config": {**config, "name": name} if isinstance(config, Mapping) else config}
     return {key: value for key, value in renamed.items() if key not in ("name", "inbound_nodes")}
-
-
-def layer_entry(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The entry of one of Keras's own layers in a config of Keras 3."""
-    return {"module": "keras.layers", "class_name": class_name, "config": dict(config), "registered_name": None}

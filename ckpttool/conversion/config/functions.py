@@ -16,6 +16,7 @@ from ckpttool.conversion.journal import Edit, Journal, NeedKind
 from ckpttool.model import Architecture, with_keras_classes
 from ckpttool.model.config import mappings_in
 from ckpttool.model.defaults import class_called
+from ckpttool.model.entries import function_entry, own_entry
 from ckpttool.model.generations import own_classes
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.generations.known_names import Had, KerasVersion
@@ -164,7 +165,7 @@ class _Argument(NamedTuple):
         self.journal.edit(OWN_FUNCTION, self.place.label, name)
         module = None if _anywhere(name) else "builtins"
         registered = name if ">" in name else "function"
-        return {"module": module, "class_name": "function", "config": name, "registered_name": registered}
+        return function_entry(module, name, registered)
 
     def is_built_in(self, name: str) -> bool:
         """Whether Keras 3 has a function or class of this name and kind."""
@@ -236,7 +237,7 @@ class _Argument(NamedTuple):
         own = f", the author's own{reason}" if reason else ""
         self.journal.need(registered, f"{subject}{own}: {_provided(registered, short)}")
         self.journal.edit(OWN_FUNCTION, self.place.label, registered)
-        return {"module": None, "class_name": short, "config": config, "registered_name": registered}
+        return own_entry(None, short, config, registered)
 
 
 def _provided(registered: str, short: str) -> str:

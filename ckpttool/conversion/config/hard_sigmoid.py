@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from ckpttool.conversion.config.entries import layer_entry
 from ckpttool.conversion.journal import Edit, Journal, NeedKind
 from ckpttool.model.arguments import Args
+from ckpttool.model.entries import function_entry, layer_entry
 
 HARD_SIGMOID = "hard_sigmoid"
 FACTOR = 1.2
@@ -114,7 +114,7 @@ def registered_function(where: str, journal: Journal) -> Mapping[str, Any]:
     """The value of an argument for the old function, which `ckpttool.old_activations` registers."""
     journal.edit(KEEP_WEIGHTS, where)
     journal.need(REGISTERED, f"import {MODULE}", NeedKind.MODULE, MODULE)
-    return {"module": "builtins", "class_name": "function", "config": REGISTERED, "registered_name": "function"}
+    return function_entry("builtins", REGISTERED)
 
 
 def rescaled(name: str, activation: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from ckpttool.conversion.config.nested_layers import MAX_NESTING, Nested, is_layer
@@ -11,14 +10,12 @@ from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
 from ckpttool.model.buildability.lookup import is_of_keras
 from ckpttool.model.buildability.names import legacy_layer, operation_module, public_module
+from ckpttool.model.entries import MODULES_OF_MODELS, layer_entry
 from ckpttool.model.layers.internal_layers import INTERNAL_LAYERS, internal_layer
 from ckpttool.model.layers.table import LAYERS
 
 Replace = Callable[[Mapping[str, Any], str], Mapping[str, Any]]
 """From the entry and the label of a Lambda layer with code to an entry without code."""
-
-MODULES: Mapping[str, str] = MappingProxyType({"Functional": "keras.src.models.functional", "Sequential": "keras"})
-"""The modules of Keras 3.15's models in configs, which legacy files leave out."""
 
 
 def unchanged_config(config: Any, replace: Replace, without_function: Iterable[Unfilled]) -> Rewritten:
@@ -26,8 +23,8 @@ def unchanged_config(config: Any, replace: Replace, without_function: Iterable[U
     `replace` adds as it meets them."""
     walk = _Walk(replace)
     entry = walk.config(config)
-    whole_entry = {"module": MODULES.get(entry["class_name"], "keras.layers"), "registered_name": None, **entry}
-    return Rewritten(whole_entry, {}, {}, {}, {}, tuple(without_function), walk.holders)
+    entry = {**layer_entry(entry["class_name"], {}), **entry}  # legacy files leave out the module
+    return Rewritten(entry, {}, {}, {}, {}, tuple(without_function), walk.holders)
 
 
 @dataclass(slots=True)
@@ -70,7 +67,10 @@ def _module(entry: Mapping[str, Any]) -> dict[str, Any]:
     if operations is not None:
         return {"module": operations, "registered_name": name}
     if layer is not None:
-        return {"module": MODULES.get(name) or public_module(layer) or "keras.layers", "registered_name": None}
+        return {
+            "module": MODULES_OF_MODELS.get(name) or public_module(layer) or "keras.layers",
+            "registered_name": None,
+        }
     outside_layer = (
         internal_layer(Args.of(entry)) if name in INTERNAL_LAYERS and isinstance(entry["config"], Mapping) else None
     )

@@ -8,6 +8,7 @@ from ckpttool.conversion.journal import Edit, Journal, NeedKind
 from ckpttool.errors import ConversionError
 from ckpttool.model import numpy_values
 from ckpttool.model.arguments import MAX_DEPTH, Args
+from ckpttool.model.entries import function_entry
 from ckpttool.paths import join_path
 
 REPLACE_LAMBDA = Edit(
@@ -104,7 +105,7 @@ def named(old: Args, args: Args, name: str, label: str, journal: Journal) -> dic
     if isinstance(function, Mapping) and "module" in function:  # as Keras 3 writes it
         return {**args.config, "arguments": _arguments(old)}
     journal.edit(NAME_LAMBDA, label, name)
-    return {**bare(args), "function": _function(None, name), "arguments": _arguments(old)}
+    return {**bare(args), "function": function_entry(None, name), "arguments": _arguments(old)}
 
 
 def replaced(old: Args, args: Args, place: str, label: str, journal: Journal) -> dict[str, Any]:
@@ -113,11 +114,7 @@ def replaced(old: Args, args: Args, place: str, label: str, journal: Journal) ->
     journal.edit(REPLACE_LAMBDA, label, place)
     how = f'keras.models.load_model(..., custom_objects={{"{name}": {module}.{name}}})'
     journal.need(name, how, NeedKind.FUNCTION)
-    return {**bare(args), "function": _function(module, name), "arguments": _arguments(old)}
-
-
-def _function(module: str | None, name: str) -> dict[str, Any]:
-    return {"module": module, "class_name": "function", "config": name, "registered_name": "function"}
+    return {**bare(args), "function": function_entry(module, name), "arguments": _arguments(old)}
 
 
 def _arguments(old: Args) -> dict[str, Any]:

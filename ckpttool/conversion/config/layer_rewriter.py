@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from ckpttool.conversion.config import functions, hard_sigmoid, lambdas, lookup_counts
 from ckpttool.conversion.config.bytecode import computed, signature
 from ckpttool.conversion.config.hard_sigmoid import ScaledWeights
-from ckpttool.conversion.config.keras3 import MODULES
 from ckpttool.conversion.config.labels import At
 from ckpttool.conversion.config.result import Unfilled
 from ckpttool.conversion.config.surrounded_layers import SLOTS, surrounded
@@ -21,6 +20,7 @@ from ckpttool.conversion.removed_layers.replacement import Equivalent
 from ckpttool.conversion.removed_layers.table import REPLACE_LAYER, equivalent
 from ckpttool.conversion.weights.transforms import Arrangement
 from ckpttool.model.arguments import Args
+from ckpttool.model.entries import layer_entry
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.generations.known_names import KerasVersion
 from ckpttool.model.tensorflow_ops.emitter import NoEquivalent
@@ -84,9 +84,8 @@ class LayerRewriter:
 
     def entry(self, args: Args, new: Mapping[str, Any], config: Mapping[str, Any], at: At) -> dict[str, Any]:
         """The entry of a built-in class with its arguments. In a graph it has no `build_config`: its calls build it."""
-        module = MODULES.get(args.class_name, "keras.layers")
         built = {} if at.in_graph or "build_config" not in new else {"build_config": new["build_config"]}
-        return {"module": module, "class_name": args.class_name, "config": config, "registered_name": None, **built}
+        return {**layer_entry(args.class_name, config), **built}
 
     def current_lambda(self, entry: Mapping[str, Any], label: str) -> dict[str, Any]:
         """The entry of a Lambda layer of Keras 3 with the user's function instead of its code."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.model.arguments import Args
+from ckpttool.model.entries import internal_entry
 from ckpttool.model.generations.values import spelled_2
 from ckpttool.model.layers.internal_layers import INTERNAL_LAYERS, internal_layer
 
@@ -29,5 +30,5 @@ def outside(args: Args, new: Mapping[str, Any], label: str, journal: Journal) ->
     if new.get("module") != module:
         journal.edit(STATE_MODULE, label, module)
     config = {key: spelled_2(key, value) for key, value in args.config.items() if key not in _BASE_ONLY}
-    entry = {"module": module, "class_name": args.class_name, "config": config, "registered_name": args.class_name}
+    entry = internal_entry(module, args.class_name, config)
     return entry | ({"build_config": new["build_config"]} if "build_config" in new else {})

@@ -40,6 +40,7 @@ from ckpttool.model import Architecture
 from ckpttool.model.architecture_parts import normalized_config
 from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import ALIASES
+from ckpttool.model.entries import is_keras, own_entry
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.generations.normalization import canonical, normalized, unflattened
 from ckpttool.model.graph import Call
@@ -160,7 +161,7 @@ class _Rewriter(LayerRewriter):
 
     def unknown(self, args: Args, new: Mapping[str, Any], at: At) -> dict[str, Any]:
         """The entry of a layer of a class that Keras 3 does not have: its replacement, or a class of the user's own."""
-        built_in = args.class_name in OLD_LAYERS or args.class_name in NO_LAYOUT or "keras" in str(new.get("module"))
+        built_in = args.class_name in OLD_LAYERS or args.class_name in NO_LAYOUT or is_keras(new.get("module"))
         if args.foreign or not built_in:
             return self.custom(args, new, at)
         return self.removed(args, new, at)
@@ -179,7 +180,7 @@ class _Rewriter(LayerRewriter):
         arguments = {key: value for key, value in args.config.items() if key not in _BASE_ONLY}
         config = self.nested(functions.of_own_class(arguments, self.place(at), self.journal), at)
         module = new.get("module") if isinstance(new.get("module"), str) else None
-        return {"module": module, "class_name": class_name, "config": config, "registered_name": registered}
+        return own_entry(module, class_name, config, registered)
 
     def nested(self, config: Mapping[str, Any], at: At) -> dict[str, Any]:
         """The arguments of an own class, with the layers among them in the form of Keras 3."""

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ckpttool.conversion.config import misadded_biases, theano_padding
-from ckpttool.conversion.config.entries import layer_entry
 from ckpttool.conversion.journal import Edit
 from ckpttool.model.arguments import Args
+from ckpttool.model.entries import layer_entry
 from ckpttool.model.sizes import Shape
 from ckpttool.model.tensorflow_ops.emitter import NoEquivalent
 

@@ -8,9 +8,9 @@ which are rounded now; normalizations computed with floating-point numbers.
 from collections.abc import Mapping
 from typing import Any
 
-from ckpttool.conversion.config.entries import layer_entry
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.model.arguments import Args
+from ckpttool.model.entries import layer_entry
 from ckpttool.model.tensorflow_ops.integers import is_whole
 
 CAST_INPUT = Edit(

@@ -14,6 +14,7 @@ from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.targets import FORMS
 from ckpttool.model import Architecture
 from ckpttool.model.config import mappings_in
+from ckpttool.model.entries import names_no_other
 from ckpttool.model.generations.generation import Generation, generation_of
 from ckpttool.model.slots import Part
 
@@ -28,8 +29,6 @@ LIVE_COMPILE = Edit(
     "always: as your function compiled it",
 )
 EDITS = (LIVE_MODEL, LIVE_COMPILE)
-
-_OF_KERAS = ("keras.", "keras_", "builtins")
 
 
 class Source(NamedTuple):
@@ -127,7 +126,7 @@ def _needed(config: Any) -> Iterator[tuple[str, str]]:
     """The classes and functions of the user's own that Keras needs to load a config, each with how to provide it."""
     for entry in _entries(config):
         registered, module = entry.get("registered_name"), entry.get("module")
-        if not isinstance(registered, str) or not isinstance(module, str) or f"{module}.".startswith(_OF_KERAS):
+        if not isinstance(registered, str) or not isinstance(module, str) or names_no_other(module):
             continue
         name = entry["config"] if entry["class_name"] == "function" else entry["class_name"]
         if ">" in registered:

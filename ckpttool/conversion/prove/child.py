@@ -16,6 +16,7 @@ from typing import Any
 
 from ckpttool.conversion.prove.inputs import SIZES, Kind, kinds_of
 from ckpttool.io import scalars
+from ckpttool.model.entries import is_keras
 from ckpttool.model.live.user_function import admit_own_code, model_of
 
 
@@ -73,7 +74,7 @@ def objects_of(function: str) -> dict[str, Any]:
     classes = [type(layer) for layer in model_of(function)._flatten_layers()]
     module = sys.modules[function.partition(":")[0]]
     candidates = [*classes, *(value for value in vars(module).values() if callable(value))]
-    own = [obj for obj in candidates if not (getattr(obj, "__module__", None) or "keras").startswith("keras")]
+    own = [obj for obj in candidates if (home := getattr(obj, "__module__", None)) and not is_keras(home)]
     named = [obj for obj in own if isinstance(getattr(obj, "__name__", None), str)]
     return {key: obj for obj in named for key in (obj.__name__, keras.saving.get_registered_name(obj))}
 

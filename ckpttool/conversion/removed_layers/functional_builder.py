@@ -6,6 +6,7 @@ from typing import Any
 
 from ckpttool.conversion.config.graphs import GraphLayer, functional
 from ckpttool.model.class_names import snake_case
+from ckpttool.model.entries import node_entry
 from ckpttool.model.graph import Call, Tensor
 from ckpttool.model.sizes import Shape
 from ckpttool.model.tensorflow_ops.emitter import constant
@@ -44,12 +45,5 @@ class FunctionalBuilder:
         return f"{self.name}_{name}{f'_{same}' if same else ''}"
 
     def _add(self, name: str, module: str, class_name: str, *calls: Call, **config: Any) -> Tensor:
-        registered = class_name if module.startswith("keras.src.ops") else None
-        entry = {
-            "module": module,
-            "class_name": class_name,
-            "config": {"name": name, **config},
-            "registered_name": registered,
-        }
-        self.layers.append(GraphLayer(name, entry, calls))
+        self.layers.append(GraphLayer(name, node_entry(module, class_name, {"name": name, **config}), calls))
         return Tensor(name, 0, 0)

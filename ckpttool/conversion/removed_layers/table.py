@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ckpttool.conversion.config.entries import layer_entry
 from ckpttool.conversion.journal import Edit
 from ckpttool.conversion.removed_layers.advanced_activations import cosine, parametric_softplus, s_relu
 from ckpttool.conversion.removed_layers.functional_builder import FunctionalBuilder
@@ -12,6 +11,7 @@ from ckpttool.conversion.removed_layers.locally_connected_layers import locally_
 from ckpttool.conversion.removed_layers.replacement import Equivalent
 from ckpttool.conversion.weights.transforms import Cudnn
 from ckpttool.model.arguments import Args
+from ckpttool.model.entries import layer_entry
 from ckpttool.model.generations.values import dtype_policy
 from ckpttool.model.tensorflow_ops.emitter import NoEquivalent
 
@@ -36,10 +36,6 @@ def equivalent(args: Args, theano: bool) -> Equivalent:
     if replacement is None or (args.class_name == "Merge" and args.config.get("mode") != "cos"):
         raise NoEquivalent(f"{args.class_name}, which Keras 3 no longer has, and nothing that computes the same")
     return replacement(args).without_others(args.config)
-
-
-def _entry(class_name: str, **config: Any) -> dict[str, Any]:
-    return layer_entry(class_name, config)
 
 
 def _common(args: Args) -> dict[str, Any]:
@@ -74,15 +70,14 @@ def _maxout_dense(args: Args) -> Equivalent:
     """The maximum of several linear functions (keras/layers/core.py, 1.2.2)."""
     units, count = args.size("output_dim"), args.size("nb_feature", 4)
     bias = args.flag("bias", True)
-    dense = _entry(
-        "EinsumDense",
-        name=f"{args.name}_linear",
-        equation="ab,kbu->aku",
-        output_shape=[count, units],
-        bias_axes="ku" if bias else None,
-        **_of_weights(args, _OF_DENSE),
-    )
-    largest = _entry("GlobalMaxPooling1D", name=f"{args.name}_max")
+    arguments = {
+        "name": f"{args.name}_linear",
+        "equation": "ab,kbu->aku",
+        "output_shape": [count, units],
+        "bias_axes": "ku" if bias else None,
+    }
+    dense = layer_entry("EinsumDense", {**arguments, **_of_weights(args, _OF_DENSE)})
+    largest = layer_entry("GlobalMaxPooling1D", {"name": f"{args.name}_max"})
     names = {"W": f"{args.name}_linear/kernel", **({"b": f"{args.name}_linear/bias"} if bias else {})}
     config = {"name": args.name, "layers": [dense, largest]}
     return Equivalent("Sequential", config, "EinsumDense and the maximum of its outputs", names, retained=_OF_DENSE)

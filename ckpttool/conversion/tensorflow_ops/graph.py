@@ -11,6 +11,7 @@ from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.tensorflow_ops import CLASSES, Inner, Node, Number, Result, Sizes, rewritten
 from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
+from ckpttool.model.entries import node_entry
 from ckpttool.model.graph import Call, Tensor
 from ckpttool.paths import join_path
 
@@ -98,14 +99,7 @@ class Operations:
             return value
 
         for node, own in zip(nodes, node_names, strict=True):
-            registered = node.class_name if node.module.startswith("keras.src.ops") else None
-            config = {"name": own, **node.config}
-            entry = {
-                "module": node.module,
-                "class_name": node.class_name,
-                "config": config,
-                "registered_name": registered,
-            }
+            entry = node_entry(node.module, node.class_name, {"name": own, **node.config})
             call = Call(outer(node.args), {key: outer(value) for key, value in node.kwargs.items()})
             self.layers.append(GraphLayer(own, entry, (call,)))
         return outer(result)

@@ -10,6 +10,7 @@ from ckpttool.model.buildability.removed_classes import is_removed_class, is_rem
 from ckpttool.model.buildability.result import Obstacle
 from ckpttool.model.buildability.table import Row, row_of
 from ckpttool.model.buildability.values import Function, Own
+from ckpttool.model.entries import is_keras_3, is_old_keras
 
 # Public functions that read files or change settings (`NON_MODELING_APIS`).
 _FORBIDDEN = frozenset({
@@ -26,7 +27,6 @@ _FORBIDDEN = frozenset({
 })  # fmt: skip
 
 _TORCH_OPTIMIZERS = "keras.src.backend.torch.optimizers.torch_"
-_OLD_PACKAGES = ("tf_keras", "tensorflow.keras", "tensorflow.python.keras")
 
 
 def find(entry: Mapping[str, Any], name: Any, context: Context) -> str | Function | Own:
@@ -43,7 +43,7 @@ def find(entry: Mapping[str, Any], name: Any, context: Context) -> str | Functio
     if not isinstance(module, str):
         raise context.refused(name, "module", f"the module is {shown(module)}; Keras takes a string")
     place = _public(entry, module, name, is_function, context)
-    if place is None and module.split(".")[0] == "keras":
+    if place is None and is_keras_3(module):
         place = names.saveable(module, name)
         if place is None:
             raise _of_torch(module, name, context) or _not_in_keras(entry, module, name, context)
@@ -55,7 +55,7 @@ def find(entry: Mapping[str, Any], name: Any, context: Context) -> str | Functio
 def _public(entry: Mapping[str, Any], module: str, name: str, is_function: bool, context: Context) -> str | None:
     """The place of a public name of Keras, which must not have a registered name as well."""
     place = None
-    if module == "keras" or module.startswith("keras."):
+    if is_keras_3(module):
         if f"{module}.{name}" in _FORBIDDEN:
             raise context.refused(name, "module", f"{module}.{name} is no part of a model, and Keras refuses it")
         place = names.public(module, name)
@@ -106,7 +106,7 @@ def _of_torch(module: str, name: str, context: Context) -> Refused | None:
 
 def _outside(entry: Mapping[str, Any], module: str, name: str, context: Context) -> Own:
     """An own object; modules under which Keras 2 was known are none."""
-    if module.startswith(_OLD_PACKAGES):
+    if is_old_keras(module):
         raise context.refused(name, "module", f"{module} is a module of Keras 2, which Keras 3 does not look into")
     if entry.get("class_name") == "function":  # which Keras looks up by its own name
         return context.own(name, module)

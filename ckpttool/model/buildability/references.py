@@ -11,6 +11,7 @@ from ckpttool.model.buildability.predicates import policy_name
 from ckpttool.model.buildability.removed_classes import is_removed_class
 from ckpttool.model.buildability.table import row_of
 from ckpttool.model.buildability.values import Function, Layer, Object, Own
+from ckpttool.model.entries import is_keras
 
 Refuse = Callable[[str], Refused]
 _SINGULAR = {
@@ -58,10 +59,8 @@ def _of_entry(kind: str, value: Any, context: Context) -> Any:
 
 def _own(name: str, entry: Mapping[str, Any], context: Context) -> Any:
     """An own object, of which an entry says that it is in a module outside Keras or in none."""
-    module = entry.get("module")
-    in_keras = isinstance(module, str) and module.split(".")[0] in ("keras", "tf_keras")
-    registered = entry.get("registered_name")
-    if in_keras and not (isinstance(registered, str) and ">" in registered):
+    module, registered = entry.get("module"), entry.get("registered_name")
+    if is_keras(module) and not (isinstance(registered, str) and ">" in registered):
         return name
     if names.is_known(name) or is_removed_class(name) or name.startswith("__"):
         return name

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ckpttool.model import numpy_values
 from ckpttool.model.arguments import Args
+from ckpttool.model.entries import layer_entry
 from ckpttool.model.generations.change import Change
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.generations.unstated_data_formats import ordered
@@ -138,10 +139,8 @@ _SHAPE_ARGUMENTS = frozenset({"batch_input_shape", "input_shape", "query_shape",
 
 
 def _entry(entry: Mapping[str, Any], args: Args, class_name: str, config: Config) -> Config:
-    known = {"module": "keras.layers", "registered_name": None} if class_name in LAYERS else {}
-    if class_name in _MODELS:
-        known["module"] = "keras.src.models.functional" if class_name == "Functional" else "keras"
-    result = {**known, "class_name": class_name, "config": config}
+    known = class_name in LAYERS or class_name in _MODELS
+    result = layer_entry(class_name, config) if known else {"class_name": class_name, "config": config}
     result |= {key: entry[key] for key in _ENTRY_KEYS if key in entry}
     if "build_config" not in result and class_name != "InputLayer":
         result |= _built(args, class_name)
@@ -271,8 +270,7 @@ def _with_input(config: Config, args: Args, generation: Generation) -> Config:
     dtype = source.config.get("input_dtype")
     arguments = {"batch_shape": list(shape), "dtype": dtype if isinstance(dtype, str) else "float32"}
     named = {"name": f"{source.name}_input", **arguments}
-    entry_of_input = {"module": "keras.layers", "class_name": "InputLayer", "config": named, "registered_name": None}
-    return {**config, "layers": [entry_of_input, *layers]}
+    return {**config, "layers": [layer_entry("InputLayer", named), *layers]}
 
 
 def unflattened(entry: Any) -> Any:

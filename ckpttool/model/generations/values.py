@@ -8,6 +8,8 @@ from collections.abc import Callable, Container, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from ckpttool.model.entries import entry_of
+
 Config = dict[str, Any]
 """The arguments of a layer, by name."""
 
@@ -92,16 +94,12 @@ def spelled_2(key: str, value: Any) -> Any:
     if not isinstance(class_name, str) or class_name not in _KNOWN[kind] or _registered(value):
         return value
     config = {name: item for name, item in value.get("config", {}).items() if name != "dtype"}
-    return _object(kind, *_initializer_2(class_name, config))
+    return entry_of(kind, *_initializer_2(class_name, config))
 
 
 _KINDS = MappingProxyType(
     {"initializer": "keras.initializers", "regularizer": "keras.regularizers", "constraint": "keras.constraints"}
 )
-
-
-def _object(module: str, class_name: str, config: Mapping[str, Any]) -> Config:
-    return {"module": module, "class_name": class_name, "config": dict(config), "registered_name": None}
 
 
 def _registered(value: Mapping[str, Any]) -> bool:
@@ -113,7 +111,7 @@ def _registered(value: Mapping[str, Any]) -> bool:
 
 def _by_name(name: str) -> Any:
     initializer = _INITIALIZERS.get(name)
-    return _object("keras.initializers", *initializer) if initializer else name
+    return entry_of("keras.initializers", *initializer) if initializer else name
 
 
 def _initializer_2(class_name: str, config: Config) -> tuple[str, Config]:
@@ -133,7 +131,7 @@ def _regularizer_1(value: Any) -> Any:
     """A regularizer, `{"name": "WeightRegularizer", "l1": ..., "l2": ...}`, as the object of Keras 3."""
     if not isinstance(value, Mapping) or not _is_named(value, _REGULARIZERS_1):
         return value
-    return _object("keras.regularizers", "L1L2", {key: value.get(key, 0.0) for key in ("l1", "l2")})
+    return entry_of("keras.regularizers", "L1L2", {key: value.get(key, 0.0) for key in ("l1", "l2")})
 
 
 def _constraint_1(value: Any) -> Any:
@@ -142,7 +140,7 @@ def _constraint_1(value: Any) -> Any:
         return value
     class_name, renames = _CONSTRAINTS[value["name"]]
     config = {renames.get(key, key): item for key, item in value.items() if key != "name"}
-    return _object("keras.constraints", class_name, config)
+    return entry_of("keras.constraints", class_name, config)
 
 
 def _is_named(value: Mapping[str, Any], known: Container[str]) -> bool:
@@ -158,7 +156,7 @@ def dtype_policy(value: Any) -> Any:
     name = config.get("name") if isinstance(config, Mapping) else None
     if value["class_name"] not in _POLICIES or not isinstance(name, str):
         return value
-    return None if name in _NO_POLICY else _object("keras", "DTypePolicy", {"name": name})
+    return None if name in _NO_POLICY else entry_of("keras", "DTypePolicy", {"name": name})
 
 
 Spelling = Callable[[str, Any], Any]

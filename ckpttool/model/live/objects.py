@@ -19,6 +19,7 @@ from typing import Any
 
 from ckpttool.errors import ModelError
 from ckpttool.model.class_names import snake_case
+from ckpttool.model.entries import is_keras
 from ckpttool.model.slots import Part, Slot
 from ckpttool.paths import join_path
 
@@ -344,12 +345,12 @@ def _written(saveable: Any, variables: Sequence[Any]) -> dict[int, str] | None:
     load = type(saveable).load_own_variables
     if load is _keras().Layer.load_own_variables:
         return {id(variable): variable.dtype for variable in variables}
-    if not load.__module__.startswith("keras."):
+    if not is_keras(load.__module__):
         return None
     # A layer of Keras that loads in a way of its own, such as Dense, is asked for what it saves. An own class
     # that saves other variables than it lists, but loads as Keras does, would not read its file.
     dtypes = _as_saved(saveable, variables)
-    is_of_keras = type(saveable).__module__.startswith("keras.")
+    is_of_keras = is_keras(type(saveable).__module__)
     return dtypes if is_of_keras or list(dtypes or ()) == [id(variable) for variable in variables] else None
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
+from ckpttool.model.entries import node_entry
 from ckpttool.model.graph import Call, Tensor
 from ckpttool.model.layers.work import Run, Work, added
 from ckpttool.model.output_rule import Infer, Outputs
@@ -95,7 +96,7 @@ def _nodes(args: Args, call: Call, infer: Infer) -> Iterator[_Node]:
         return value
 
     for node in equivalent(args, _valued(call)).nodes:
-        entry = {"module": node.module, "class_name": node.class_name, "config": {"name": args.name, **node.config}}
+        entry = node_entry(node.module, node.class_name, {"name": args.name, **node.config})
         layer, taken = Args.of(entry), Call(tensor(node.args), {key: tensor(item) for key, item in node.kwargs.items()})
         shapes.append(infer(layer, taken))
         yield _Node(layer, taken, shapes[-1])
