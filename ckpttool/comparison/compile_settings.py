@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from ckpttool.comparison.arguments import Difference, Sides, differences, shown
 from ckpttool.comparison.change import ABSENT, COMPILE, OPTIMIZER, ConfigChange
 from ckpttool.comparison.objects import ConfigObject, meaning
+from ckpttool.model.compile_names import OLD_MEASURES, RESOLVED_METRICS, SCALING, scales_losses, with_new_rate
 from ckpttool.model.defaults import class_called
 
 MAX_DEPTH = 16
@@ -20,16 +21,6 @@ _KINDS = MappingProxyType({"loss": "losses", "metrics": "metrics", "weighted_met
 # The defaults. For `jit_compile` there is none: where it is not set, Keras decides by the machine.
 _DEFAULTS: Mapping[str, Any] = MappingProxyType({"run_eagerly": False, "steps_per_execution": 1})
 _UNSTATED = frozenset({"jit_compile"})
-# Names of old Keras that Keras 3 changed (losses.py and metrics.py of 2.2.4 and 2.15).
-_OLD_NAMES: Mapping[str, str] = MappingProxyType(
-    {
-        "cosine": "cosine_similarity",
-        "cosine_proximity": "cosine_similarity",
-        "huber_loss": "huber",
-        "kullback_leibler_divergence": "kl_divergence",
-        "logcosh": "log_cosh",
-    }
-)
 # Names that Keras resolves by the shape of an output, with the classes that they may become.
 _RESOLVED: Mapping[str, frozenset[str]] = MappingProxyType(
     {
@@ -37,10 +28,7 @@ _RESOLVED: Mapping[str, frozenset[str]] = MappingProxyType(
         "crossentropy": frozenset({"BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy"}),
     }
 )
-_SHORT = MappingProxyType({"acc": "accuracy", "ce": "crossentropy"})
 _WRAPPERS = frozenset({"MeanMetricWrapper", "SumOverBatchSizeMetricWrapper"})
-_SCALING = "LossScaleOptimizer"
-_SCALING_2 = frozenset({"LossScaleOptimizerV1", "LossScaleOptimizerV3"})
 _EMA = frozenset({"ema_momentum", "ema_overwrite_frequency"})  # of the average of weights that `use_ema` asks for
 _LOSS_WRAPPER = "LossFunctionWrapper"
 _REDUCTIONS: Mapping[Any, str] = MappingProxyType({None: "none", "auto": "sum_over_batch_size"})
@@ -101,7 +89,7 @@ def _optimizers(a: Mapping[str, Any], b: Mapping[str, Any], sides: Sides) -> Ite
 
 
 def _is_scaling(value: Any) -> bool:
-    return isinstance(value, Mapping) and value.get("class_name") == _SCALING
+    return isinstance(value, Mapping) and value.get("class_name") == SCALING
 
 
 def _unwrapped(value: Any) -> Any:
@@ -119,15 +107,14 @@ def _optimizer(value: Any, depth: int = 0) -> Any:
     config = value.get("config") if isinstance(value, Mapping) else None
     if not isinstance(config, Mapping) or depth > MAX_DEPTH:
         return value
-    named = {"learning_rate" if key == "lr" else key: item for key, item in config.items()}
+    named = with_new_rate(config)
     averaged = named.get("use_ema") is True
     used = (key for key, item in named.items() if not _has_no_effect(key, item) and (averaged or key not in _EMA))
     arguments = {key: named[key] for key in used}
     if "inner_optimizer" in arguments:
         arguments["inner_optimizer"] = _optimizer(arguments["inner_optimizer"], depth + 1)
     class_name = value.get("class_name")
-    if isinstance(class_name, str) and class_name in _SCALING_2:
-        class_name = _SCALING
+    class_name = SCALING if scales_losses(class_name) else class_name
     return {**value, "class_name": class_name, "config": arguments}
 
 
@@ -162,7 +149,7 @@ def _loss(value: Any, depth: int = 0) -> Any:
         losses = [_loss(item, depth + 1) for item in value]
         return losses[0] if len(losses) == 1 else losses
     if not isinstance(value, Mapping):
-        return _OLD_NAMES.get(value, value) if isinstance(value, str) else value
+        return OLD_MEASURES.get(value, value) if isinstance(value, str) else value
     if not isinstance(value.get("class_name"), str):
         return {key: _loss(item, depth + 1) for key, item in value.items()}
     return _function(value, frozenset({_LOSS_WRAPPER}), "losses")
@@ -219,8 +206,8 @@ def _without_output(metric: Any, output: str) -> Any:
 def _metric(value: Any) -> Any:
     if isinstance(value, Mapping):
         return _function(value, _WRAPPERS, "metrics")
-    value = _SHORT.get(value, value) if isinstance(value, str) else value
-    return _OLD_NAMES.get(value, value) if isinstance(value, str) else value
+    value = RESOLVED_METRICS.get(value, value) if isinstance(value, str) else value
+    return OLD_MEASURES.get(value, value) if isinstance(value, str) else value
 
 
 def _function(value: Mapping[str, Any], wrappers: frozenset[str], kind: str) -> Any:
@@ -236,7 +223,7 @@ def _function(value: Mapping[str, Any], wrappers: frozenset[str], kind: str) -> 
     if class_name not in wrappers:
         return {**value, "config": arguments}
     fn = meaning("", config.get("fn"), False)
-    fn = _OLD_NAMES.get(fn, fn) if isinstance(fn, str) else fn
+    fn = OLD_MEASURES.get(fn, fn) if isinstance(fn, str) else fn
     built_in = class_called(kind, fn) if isinstance(fn, str) else None
     return {"class_name": built_in, "config": arguments} if built_in else fn
 
@@ -257,5 +244,5 @@ def _as_other(name: Any, other: Any) -> Any:
     if not isinstance(metric, ConfigObject) or metric.class_name not in _RESOLVED.get(name, ()):
         return name
     called = metric.config.get("name")
-    same_name = isinstance(called, str) and _SHORT.get(called, called) == name
+    same_name = isinstance(called, str) and RESOLVED_METRICS.get(called, called) == name
     return {"class_name": metric.class_name, "config": {"name": called} if same_name else {}}

@@ -14,6 +14,7 @@ from ckpttool.model.class_names import ALIASES
 from ckpttool.model.defaults import class_called, defaults_of
 from ckpttool.model.dtype_policies import Policy, read_policy
 from ckpttool.model.entries import is_foreign
+from ckpttool.model.generations.values import SCALING, named_scaling
 from ckpttool.model.layers.layer_type import Trait
 from ckpttool.model.layers.table import CHAINS, INPUTS, with_trait
 from ckpttool.model.sizes import items
@@ -185,23 +186,13 @@ def _tail(name: str) -> str:
     return name.rpartition(">")[2]
 
 
-_SCALINGS: Mapping[tuple[Any, ...], str] = MappingProxyType(
-    {
-        (scale, mode, kind): name + ("Uniform" if kind == "uniform" else "Normal")
-        for name, scale, mode in (("Glorot", 1, "fan_avg"), ("He", 2, "fan_in"), ("Lecun", 1, "fan_in"))
-        for kind in ("uniform", "normal", "truncated_normal")
-    }
-)
-
-
 def _unified(obj: ConfigObject) -> ConfigObject:
     """The same object in one of several equal forms: `L1L2` for `L1` and `L2`, `HeNormal` for its `VarianceScaling`."""
     if obj.class_name in ("L1", "L2") and obj.kind == "regularizers":
         return ConfigObject(obj.kind, "L1L2", {**obj.defaults, **obj.config}, old=obj.old)
     if obj.class_name == "VarianceScaling" and obj.kind == "initializers":
-        scaling = tuple(obj.config.get(key, obj.defaults[key]) for key in ("scale", "mode", "distribution"))
-        class_name = _SCALINGS.get(scaling) if all(isinstance(item, str | int | float) for item in scaling) else None
-        rest = {key: value for key, value in obj.config.items() if key not in ("scale", "mode", "distribution")}
+        class_name = named_scaling({**obj.defaults, **obj.config})
+        rest = {key: value for key, value in obj.config.items() if key not in SCALING}
         return obj if class_name is None else ConfigObject(obj.kind, class_name, rest, old=obj.old)
     return obj
 

@@ -21,6 +21,7 @@ from ckpttool.io import scalars
 from ckpttool.io.sources import FileSource
 from ckpttool.model import Architecture, architecture_of
 from ckpttool.model.architecture_parts import part_in
+from ckpttool.model.compile_names import with_new_rate
 from ckpttool.model.layers.table import MODELS
 from ckpttool.model.sizes import Shape
 from ckpttool.notebook import Displayed
@@ -317,8 +318,7 @@ def _scalar(weight: Weight | None) -> float | None:
 def _configured_rate(config: Any) -> float | None:
     if not isinstance(config, dict):
         return None
-    rate = config.get("learning_rate", config.get("lr"))
-    return scalars.real(rate)
+    return scalars.real(with_new_rate(config).get("learning_rate"))
 
 
 def companion(checkpoint: Checkpoint) -> Path | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ckpttool.alignment.optimizer_objects import OptimizerObjects, UnplacedState, optimizer_objects
 from ckpttool.checkpoint import Checkpoint, Weight
+from ckpttool.model import compile_names
 from ckpttool.model.spec import Spec, SpecSlot, with_optimizer
 from ckpttool.verification.pairs import Pairing
 
@@ -19,7 +20,6 @@ LATE = "tf.keras makes it at the first gradient, which this weight did not have 
 """Why what an optimizer up to 2.10 keeps for a weight may be missing without a loss."""
 
 _INNER = "inner_optimizer/"
-SCALING = "LossScaleOptimizer"  # begins the names V1 and V3, too, which TensorFlow 2.4 to 2.15 wrote
 _NUMBERS = frozenset({"iteration", "learning_rate", "u_product", "step_counter", "dynamic_scale"})
 _UNSTORED = frozenset({"learning_rate", "u_product"})  # which tf.keras does not store of every optimizer
 _KINDS: Mapping[str, tuple[str, ...]] = {
@@ -51,13 +51,12 @@ def built_in(entry: Any) -> Any:
     built = {"class_name": "", "config": {}}
     if isinstance(inner, Mapping):
         built = {"class_name": str(inner.get("class_name")).rpartition(">")[2], "config": inner.get("config", {})}
-    return {"class_name": SCALING, "config": {"inner_optimizer": built}} if _is_dynamic(config) else built
+    return {"class_name": compile_names.SCALING, "config": {"inner_optimizer": built}} if _is_dynamic(config) else built
 
 
 def scales_losses(entry: Any) -> bool:
     """Whether the optimizer of an entry is one of TensorFlow's or of Keras's that scale losses."""
-    name = entry.get("class_name") if isinstance(entry, Mapping) else None
-    return isinstance(name, str) and name.rpartition(">")[2].startswith(SCALING)
+    return isinstance(entry, Mapping) and compile_names.scales_losses(entry.get("class_name"))
 
 
 def _is_dynamic(config: Mapping[str, Any]) -> bool:

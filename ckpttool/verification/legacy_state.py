@@ -11,6 +11,7 @@ from itertools import takewhile
 from typing import Any
 
 from ckpttool.checkpoint import Checkpoint, Section
+from ckpttool.model.compile_names import OLD_RATE, SCALING
 from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.spec import Spec, SpecSlot, with_optimizer
 from ckpttool.verification import graph_state
@@ -58,7 +59,7 @@ def refused(checkpoint: Checkpoint) -> Iterator[str]:
     settings = optimizer.get("config") if isinstance(optimizer, Mapping) else None
     if isinstance(optimizer, Mapping) and graph_state.scales_losses(optimizer) and not _scales_in_keras_3(optimizer):
         yield f"load_model of Keras 3 raises on the {optimizer['class_name']} of Keras 2, of another class or arguments"
-    if isinstance(settings, Mapping) and "lr" in settings:
+    if isinstance(settings, Mapping) and OLD_RATE in settings:
         yield "load_model of Keras 3 raises on the optimizer's setting lr, the name of learning_rate before Keras 2.3"
 
 
@@ -70,7 +71,7 @@ def _scales_in_keras_3(optimizer: Mapping[str, Any]) -> bool:
     inner = config.get("inner_optimizer") if isinstance(config, Mapping) else None
     has_module = not isinstance(inner, Mapping) or "module" in inner
     older = isinstance(config, Mapping) and not {"dynamic", "loss_scale"}.isdisjoint(config)
-    return optimizer["class_name"] == graph_state.SCALING and has_module and not older
+    return optimizer["class_name"] == SCALING and has_module and not older
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -14,14 +14,6 @@ from ckpttool.model.defaults import class_called, defaults_of
 from ckpttool.model.entries import entry_of
 from ckpttool.model.sizes import items
 
-LOSSES = MappingProxyType(
-    {
-        **dict.fromkeys(("cosine", "cosine_proximity"), "cosine_similarity"),
-        "huber_loss": "huber",
-        "kullback_leibler_divergence": "kl_divergence",
-        "logcosh": "log_cosh",
-    }
-)
 _WRAPPERS = frozenset({"LossFunctionWrapper", "MeanMetricWrapper", "SumOverBatchSizeMetricWrapper"})
 _REQUIRED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {

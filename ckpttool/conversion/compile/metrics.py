@@ -9,19 +9,18 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ckpttool.conversion.compile import measures
-from ckpttool.conversion.compile.measure_entries import FUNCTIONS, LOSSES, function_name, note_need, object_entry
+from ckpttool.conversion.compile.measure_entries import FUNCTIONS, function_name, note_need, object_entry
 from ckpttool.conversion.compile.optimizers import WHERE, UnknownObject, Writer, refuse_own
 from ckpttool.conversion.journal import Journal
 from ckpttool.model.class_names import snake_case
+from ckpttool.model.compile_names import OLD_MEASURES, RESOLVED_METRICS
 from ckpttool.model.defaults import class_called
 from ckpttool.model.entries import entry_of
 
 Outputs = Sequence[tuple[str, str]]
 """The old and the new names of the outputs of a model."""
 
-_METRICS = MappingProxyType({**LOSSES, **dict.fromkeys(("log_cosh", "logcosh"), "LogCoshError")})
-_BY_SHAPE = frozenset({"acc", "accuracy"})  # metrics that Keras resolves by the shape of an output, in any case
-_BY_LOSS = frozenset({"ce", "crossentropy"})  # metrics that Keras 2 resolved, and Keras 3 does not
+_METRICS = MappingProxyType({**OLD_MEASURES, **dict.fromkeys(("log_cosh", "logcosh"), "LogCoshError")})
 _CROSSENTROPY = MappingProxyType(
     {
         **dict.fromkeys(("categorical_crossentropy", "CategoricalCrossentropy"), "CategoricalCrossentropy"),
@@ -94,10 +93,11 @@ class Metrics(NamedTuple):
 
     def named(self, name: str) -> Any:
         """A metric given by the name of a function or class, with the same name in logs as before."""
-        if name.lower() in _BY_SHAPE:
+        resolved = RESOLVED_METRICS.get(name.lower())
+        if resolved == "accuracy":
             return name
         refuse_own("metrics", name, self.writer)
-        new_name = self.crossentropy(name) if name.lower() in _BY_LOSS else _METRICS.get(name, name)
+        new_name = self.crossentropy(name) if resolved else _METRICS.get(name, name)
         class_name = class_called("metrics", new_name)
         if class_name is None:
             raise UnknownObject(f"{name[:60]}, which is not built into Keras 3", None if name in FUNCTIONS else name)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ckpttool.conversion.compile import addons
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.io import scalars
+from ckpttool.model.compile_names import SCALING, scales_losses, with_new_rate
 from ckpttool.model.defaults import class_called, defaults_of
 from ckpttool.model.entries import entry_of, names_no_other
 from ckpttool.model.generations.generation import Generation
@@ -46,8 +47,6 @@ ADDED = Edit(
 )
 EDITS = (DECAY, CLIP_TOGETHER, FIXED_SCALE, ADDED)
 
-SCALING = "LossScaleOptimizer"
-_SCALING = frozenset({SCALING, "LossScaleOptimizerV1", "LossScaleOptimizerV3"})
 COMPUTED_PRODUCT = "Nadam's product of momenta, which Keras 2 did not store, is computed as Keras 3 does"
 """What is lost of Nadam of 2.11 to 2.15, unless TensorFlow stored the product."""
 
@@ -143,7 +142,7 @@ def keras3_optimizer(value: Any, writer: Writer, journal: Journal, depth: int = 
     config = value.get("config") if isinstance(value, Mapping) else {}
     if not isinstance(config, Mapping) or depth > MAX_DEPTH:
         raise UnknownObject(f"the optimizer {name[:60]}")
-    if name in _SCALING:
+    if scales_losses(name):
         return _scaling(config, writer, journal, depth)
     class_name = class_called("optimizers", name) or class_called("optimizers", name.lower())
     if class_name is None:
@@ -188,7 +187,7 @@ def _by_name(class_name: str, version: str | None) -> dict[str, Any]:
 def _plain(class_name: str, config: Mapping[str, Any], writer: Writer, journal: Journal) -> dict[str, Any]:
     """The entry of an optimizer without an inner one."""
     known = defaults_of("optimizers", class_name) or {}
-    old = {"learning_rate" if key == "lr" else key: item for key, item in config.items()}
+    old = with_new_rate(config)
     if class_name == "Nadam" and "decay" in old:  # the name of `schedule_decay` in tf.keras up to 2.10
         old["schedule_decay"] = old.pop("decay")
     rate = _rate(old.pop("learning_rate", None), old.pop("decay", None), writer, journal)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ckpttool.conversion.compile import optimizers, output_keys
-from ckpttool.conversion.compile.measure_entries import LOSSES, function_name, note_need, object_entry
+from ckpttool.conversion.compile.measure_entries import function_name, note_need, object_entry
 from ckpttool.conversion.compile.metrics import Metrics, Outputs
 from ckpttool.conversion.compile.optimizers import (
     MAX_DEPTH,
@@ -21,6 +21,7 @@ from ckpttool.conversion.compile.optimizers import (
 )
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.io import scalars
+from ckpttool.model.compile_names import OLD_MEASURES
 from ckpttool.model.defaults import class_called
 from ckpttool.model.generations.own_classes import is_dumped
 from ckpttool.model.sizes import is_integer, items
@@ -148,8 +149,8 @@ def _loss(value: Any, writer: Writer, journal: Journal, depth: int) -> Any:
         return {key: _loss(item, writer, journal, depth + 1) for key, item in value.items()}
     name = function_name(value, journal)
     if name is None:
-        return _noted(object_entry(value, "losses", LOSSES, writer), journal)
-    new_name = LOSSES.get(name, name)
+        return _noted(object_entry(value, "losses", OLD_MEASURES, writer), journal)
+    new_name = OLD_MEASURES.get(name, name)
     refuse_own("losses", name, writer)
     if class_called("losses", new_name) is None:
         raise UnknownObject(f"{name[:60]}, which is not built into Keras 3", name)

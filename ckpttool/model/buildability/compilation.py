@@ -15,12 +15,12 @@ from ckpttool.model.buildability.deserialization import construct, deserialize, 
 from ckpttool.model.buildability.removed_classes import is_removed_class
 from ckpttool.model.buildability.table import row_of
 from ckpttool.model.buildability.values import Layer, Object, Own
+from ckpttool.model.compile_names import RESOLVED_METRICS
 
 _ARGUMENTS = frozenset({
     *("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly", "steps_per_execution"),
     *("jit_compile", "auto_scale_loss"),
 })  # fmt: skip
-_SHORT_METRICS = ("accuracy", "acc", "crossentropy", "ce")
 
 
 def compile_from_config(model: Layer, settings: Any, context: Context) -> None:
@@ -159,7 +159,7 @@ def _legacy(kind: str, value: Any, context: Context) -> Any:
 
 def _legacy_named(kind: str, value: Any, context: Context) -> Any:
     """One loss or metric. A name that Keras does not know stays a name, and compiling does not look at it."""
-    if kind == "metrics" and isinstance(value, str) and value in _SHORT_METRICS:
+    if kind == "metrics" and isinstance(value, str) and value in RESOLVED_METRICS:
         return value
     value = deserialize_named(kind, value, context)
     if isinstance(value, str) and not names.is_known(value):

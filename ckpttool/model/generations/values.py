@@ -36,17 +36,15 @@ _INITIALIZERS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
         "zeros": ("Zeros", {}),
     }
 )
-# The initializers that Keras 2 wrote as `VarianceScaling`: (scale, mode, distribution).
-_SCALINGS: Mapping[tuple[Any, Any, Any], str] = MappingProxyType(
+# The initializers that are a `VarianceScaling`, and were written so up to 2.2: (scale, mode, distribution).
+_SCALINGS: Mapping[tuple[Any, ...], str] = MappingProxyType(
     {
-        (1.0, "fan_avg", "uniform"): "GlorotUniform",
-        (1.0, "fan_avg", "normal"): "GlorotNormal",
-        (2.0, "fan_in", "uniform"): "HeUniform",
-        (2.0, "fan_in", "normal"): "HeNormal",
-        (1.0, "fan_in", "uniform"): "LecunUniform",
-        (1.0, "fan_in", "normal"): "LecunNormal",
+        (scale, mode, distribution): f"{name}{'Uniform' if distribution == 'uniform' else 'Normal'}"
+        for name, scale, mode in (("Glorot", 1.0, "fan_avg"), ("He", 2.0, "fan_in"), ("Lecun", 1.0, "fan_in"))
+        for distribution in ("uniform", "normal", "truncated_normal")
     }
 )
+SCALING = ("scale", "mode", "distribution")
 _CONSTRAINTS: Mapping[str, tuple[str, Mapping[str, str]]] = MappingProxyType(
     {
         "MaxNorm": ("MaxNorm", {"m": "max_value"}),
@@ -118,13 +116,17 @@ def _initializer_2(class_name: str, config: Config) -> tuple[str, Config]:
     """An initializer with its class name in Keras 3: 2.0 to 2.2 wrote `VarianceScaling` for the six named ones."""
     if class_name != "VarianceScaling":
         return class_name.removesuffix("Initializer"), config
-    kind = (config.get("scale"), config.get("mode"), config.get("distribution"))
-    named = _SCALINGS.get(kind) if all(isinstance(item, str | int | float) for item in kind) else None
-    if named:
+    if named := named_scaling(config):
         return named, {"seed": config.get("seed")}
     if config.get("distribution") == "normal":
         config = {**config, "distribution": "truncated_normal"}
     return class_name, config
+
+
+def named_scaling(config: Mapping[str, Any]) -> str | None:
+    """The class that a `VarianceScaling` with these arguments is by another name; None for any other."""
+    scaling = tuple(config.get(key) for key in SCALING)
+    return _SCALINGS.get(scaling) if all(isinstance(item, str | int | float) for item in scaling) else None
 
 
 def _regularizer_1(value: Any) -> Any:
