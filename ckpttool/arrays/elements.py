@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ckpttool.io.dtypes import DTYPES, values_of
+from ckpttool.io.dtypes import DTYPES, FLOATS, values_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,11 +25,6 @@ long: threads wait for each other only between steps.
 Raw = bytes | bytearray | memoryview
 Pair = tuple["np.ndarray", "np.ndarray"]
 
-# (bits of the exponent, bits of the fraction)
-_FLOATS = {
-    "float8_e4m3fn": (4, 3), "float8_e5m2": (5, 2), "bfloat16": (8, 7), "float16": (5, 10), "float32": (8, 23),
-    "float64": (11, 52),
-}  # fmt: skip
 _EXACT = 2.0**53  # integers beyond it have no float64 of their own
 
 
@@ -81,7 +76,7 @@ class Elements:
 
 def has_steps(a: str, b: str) -> bool:
     """Whether the distance between values of these dtypes is also measured in steps from one number to the next."""
-    return a in _FLOATS and b in _FLOATS
+    return a in FLOATS and b in FLOATS
 
 
 def block_size(a: str, b: str) -> int:
@@ -116,7 +111,7 @@ def _wide(dtypes: tuple[str, str]) -> tuple[str, int]:
     """The dtype in which values of both dtypes are compared, and the number of its numbers in one element."""
     if any(dtype.startswith("complex") for dtype in dtypes):
         return "complex128", 2
-    return "float32" if all(dtype in _FLOATS and dtype != "float64" for dtype in dtypes) else "float64", 1
+    return "float32" if all(dtype in FLOATS and dtype != "float64" for dtype in dtypes) else "float64", 1
 
 
 def _widened(values: np.ndarray, dtype: npt.DTypeLike, room: np.ndarray) -> np.ndarray:
@@ -192,7 +187,7 @@ def _common_float(a: str, b: str) -> str | None:
 
 def _holds(dtype: str, other: str) -> bool:
     """Whether a float dtype has every value of another."""
-    return all(own >= others for own, others in zip(_FLOATS[dtype], _FLOATS[other], strict=True))
+    return all(own >= others for own, others in zip(FLOATS[dtype], FLOATS[other], strict=True))
 
 
 def _bits(values: np.ndarray, dtype: str) -> np.ndarray:

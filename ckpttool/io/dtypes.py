@@ -23,6 +23,12 @@ DTYPES = {
     "complex64": (8, "c8"), "complex128": (16, "c16"),
 }  # fmt: skip
 
+# name -> (bits of the exponent, bits of the fraction)
+FLOATS = {
+    "float8_e4m3fn": (4, 3), "float8_e5m2": (5, 2), "bfloat16": (8, 7), "float16": (5, 10), "float32": (8, 23),
+    "float64": (11, 52),
+}  # fmt: skip
+
 
 def itemsize(name: str) -> int | None:
     """The bytes of one value, or None for a dtype that cannot be read."""
@@ -79,7 +85,8 @@ def _float8_table(name: str) -> np.ndarray:
     """The 256 values of a float8 format (OCP 8-bit floating point, revision 1.0) as float32."""
     import numpy as np
 
-    exponent_bits, mantissa_bits, bias = {"float8_e4m3fn": (4, 3, 7), "float8_e5m2": (5, 2, 15)}[name]
+    exponent_bits, mantissa_bits = FLOATS[name]
+    bias = 2 ** (exponent_bits - 1) - 1
     codes = np.arange(256)
     sign = np.where(codes >> 7, -1.0, 1.0)
     exponent = (codes >> mantissa_bits) & (2**exponent_bits - 1)

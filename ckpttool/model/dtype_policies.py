@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ckpttool.io import scalars
+from ckpttool.io.dtypes import DTYPES, FLOATS
 
 MODES = ("int8", "int4", "float8", "gptq", "awq")
 HISTORY = 1024  # `QuantizedFloat8DTypePolicy.default_amax_history_length`
 
 _MIXED = frozenset({"mixed_float16", "mixed_bfloat16"})
-_FLOATS = frozenset({"float16", "float32", "float64", "bfloat16", "float8_e4m3fn", "float8_e5m2"})
-_INTEGERS = frozenset({f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)})
+_INTEGERS = frozenset(name for name in DTYPES if "int" in name)
 _OTHERS = {
     "float": "float32",
     "int": "int64",
@@ -95,7 +95,7 @@ def _dtypes(name: str) -> tuple[str, str]:
     """The dtypes of variables and of computation; with mixed precision, variables are float32."""
     if name in _MIXED:
         return "float32", name.removeprefix("mixed_")
-    known = name if name in _FLOATS or name in _INTEGERS else _OTHERS.get(name)
+    known = name if name in FLOATS or name in _INTEGERS else _OTHERS.get(name)
     if known is None:
         raise ValueError("the name of a dtype or a dtype policy")
     return known, known

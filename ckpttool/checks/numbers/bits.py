@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from ckpttool.io.dtypes import values_of
+from ckpttool.io.dtypes import DTYPES, FLOATS, values_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,20 +31,19 @@ class Layout(NamedTuple):
     normal: int = 0
 
 
+def _float(name: str) -> Layout:
+    exponent, fraction = FLOATS[name]
+    infinity = (1 << exponent) - 1 << fraction
+    return Layout(DTYPES[name][0], infinity, infinity, 1 << fraction)
+
+
 LAYOUTS: Mapping[str, Layout] = MappingProxyType(
     {
-        "float16": Layout(2, 0x7C00, 0x7C00, 0x0400),
-        "bfloat16": Layout(2, 0x7F80, 0x7F80, 0x0080),
-        "float32": Layout(4, 0x7F80_0000, 0x7F80_0000, 0x0080_0000),
-        "float64": Layout(8, 0x7FF << 52, 0x7FF << 52, 1 << 52),
-        "float8_e5m2": Layout(1, 0x7C, 0x7C, 0x04),
-        "float8_e4m3fn": Layout(1, 0x7F, None, 0x08),
-        "complex64": Layout(4, 0x7F80_0000, 0x7F80_0000, 0x0080_0000),
-        "complex128": Layout(8, 0x7FF << 52, 0x7FF << 52, 1 << 52),
-        **dict.fromkeys(("bool", "int8", "uint8"), Layout(1)),
-        **dict.fromkeys(("int16", "uint16"), Layout(2)),
-        **dict.fromkeys(("int32", "uint32"), Layout(4)),
-        **dict.fromkeys(("int64", "uint64"), Layout(8)),
+        **{name: Layout(width) for name, (width, _) in DTYPES.items()},
+        **{name: _float(name) for name in FLOATS},
+        "float8_e4m3fn": Layout(1, 0x7F, None, 0x08),  # whose only NaN has all bits set
+        "complex64": _float("float32"),
+        "complex128": _float("float64"),
     }
 )
 """The layouts of all dtypes that are read; a complex number is two floats."""

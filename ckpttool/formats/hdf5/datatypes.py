@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ckpttool.errors import CorruptFileError
 from ckpttool.formats.hdf5.groups import decode_name
+from ckpttool.io import dtypes
 
 _MAX_DEPTH = 16
 _CLASSES = (
@@ -19,12 +20,8 @@ _CLASSES = (
 
 # Floats by (size, sign position, exponent position, exponent size, mantissa position, mantissa size, bias).
 FLOATS = {
-    (2, 15, 10, 5, 0, 10, 15): "float16",
-    (4, 31, 23, 8, 0, 23, 127): "float32",
-    (8, 63, 52, 11, 0, 52, 1023): "float64",
-    (2, 15, 7, 8, 0, 7, 127): "bfloat16",
-    (1, 7, 3, 4, 0, 3, 7): "float8_e4m3fn",
-    (1, 7, 2, 5, 0, 2, 15): "float8_e5m2",
+    (dtypes.DTYPES[name][0], exponent + fraction, fraction, exponent, 0, fraction, 2 ** (exponent - 1) - 1): name
+    for name, (exponent, fraction) in dtypes.FLOATS.items()
 }
 _COMPLEX = {"float32": "complex64", "float64": "complex128"}
 

@@ -4,12 +4,10 @@ keras/src/backend/common/variables.py)."""
 from typing import Any
 
 from ckpttool.io import scalars
+from ckpttool.io.dtypes import DTYPES
 from ckpttool.model.sizes import MAX_SIZE, Shape
 
-_DTYPES = frozenset({
-    *("bfloat16", "bool", "complex128", "complex64", "float16", "float32", "float64", "float8_e4m3fn"),
-    *("float8_e5m2", "int", "int16", "int32", "int64", "int8", "string", "uint16", "uint32", "uint64", "uint8"),
-})  # fmt: skip
+_DTYPES = frozenset({*DTYPES, "int", "string"})
 
 
 def standard_shape(value: Any) -> Shape | None:
