@@ -99,6 +99,11 @@ def ambiguous(what: str, where: str = "", found: str = "") -> UnsafeFileError:
     return UnsafeFileError(what, where=where, found=found, hint=hint, kind="ambiguous")
 
 
+def too_deep(subject: str, most: int) -> UnsafeFileError:
+    """The error for content in which more levels lie inside each other than ckpttool follows."""
+    return UnsafeFileError(f"{subject} is nested too deeply", expected=f"{most} levels at most")
+
+
 class WeightNotFoundError(CheckpointError, KeyError):
     """No weight is stored under the path that was asked for."""
 

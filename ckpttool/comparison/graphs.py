@@ -92,17 +92,6 @@ def _plain(value: Any, first: Mapping[str, int], depth: int) -> Any:
     return value
 
 
-def first_calls(
-    calls: Mapping[str, tuple[Call, ...] | None], ends: Iterator[Tensor], models: frozenset[str]
-) -> Mapping[str, int]:
-    """The number of the first call of each nested model for which that is 1: its own inputs count as call 0."""
-    lowest: dict[str, int] = {}
-    for tensor in (*ends, *(tensor for own in calls.values() for call in own or () for tensor in call.tensors)):
-        if tensor.layer in models:
-            lowest[tensor.layer] = min(tensor.node, lowest.get(tensor.layer, tensor.node))
-    return {name: 1 for name, node in lowest.items() if node == 1}
-
-
 def labelled(value: Any, labels: Mapping[str, str]) -> Any:
     """An argument of a call with labels in place of the names of layers.
 

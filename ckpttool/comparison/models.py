@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from ckpttool.comparison.graphs import Feeds, Source, calls_of, feeds_of, first_calls, sources_in
+from ckpttool.comparison.graphs import Feeds, Source, calls_of, feeds_of, sources_in
 from ckpttool.comparison.objects import ConfigObject, meaning
 from ckpttool.errors import ConfigError
 from ckpttool.model.architecture_parts import normalized_config
@@ -16,7 +16,7 @@ from ckpttool.model.config import Architecture
 from ckpttool.model.entries import is_operation
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.generations.normalization import normalized
-from ckpttool.model.graph import Call, Tensor, read_references
+from ckpttool.model.graph import Call, Tensor, first_calls, read_references
 from ckpttool.model.layers.table import MODELS
 from ckpttool.model.shape_inference import steps_of
 from ckpttool.model.sizes import Inputs, is_integer
@@ -90,13 +90,14 @@ class Model:
 
     @cached_property
     def first_call_numbers(self) -> Mapping[str, int]:
-        """The number of the first call of each nested model whose calls do not count from 0."""
+        """The number of the first call of each layer, 1 for nested models whose calls do not count from 0."""
         if self.whole is not None:
             return self.whole.first_call_numbers
         if all(node.inner is None for node in self.nodes):
             return {}
-        ends = (tensor for key in ("input_layers", "output_layers") for tensor in self._references(key))
-        return first_calls(self.calls, ends, frozenset(node.name for node in self.nodes if node.inner is not None))
+        tensors = [tensor for key in ("input_layers", "output_layers") for tensor in self._references(key)]
+        tensors += (tensor for calls in self.calls.values() for call in calls or () for tensor in call.tensors)
+        return first_calls(tensors, {node.name for node in self.nodes if node.inner is not None})
 
     def _references(self, key: str) -> tuple[Tensor, ...]:
         try:

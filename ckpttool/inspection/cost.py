@@ -24,7 +24,7 @@ from ckpttool.model.layers.table import CHAINS
 from ckpttool.model.layers.work import elements
 from ckpttool.model.peak_memory import Peak, peak_of
 from ckpttool.model.shape_inference import is_model
-from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Inputs, Shape, Size
+from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Inputs, Shape, Size, total
 from ckpttool.model.spec import SpecSlot, spec_of
 from ckpttool.model.work_inference import WorkStep, work_steps
 from ckpttool.notebook import Displayed
@@ -54,7 +54,7 @@ class LayerCost:
         """The cost of this layer and others, as that of one layer of this name."""
         costs = (self, *others)
         macs, flops, nbytes = (
-            _sum([getattr(cost, key) for cost in costs]) for key in ("macs", "flops", "outputs_nbytes")
+            total(*(getattr(cost, key) for cost in costs)) for key in ("macs", "flops", "outputs_nbytes")
         )
         reason = next((cost.reason for cost in costs if cost.reason), "")
         return LayerCost(layer, "", sum(cost.calls for cost in costs), macs, flops, nbytes, reason)
@@ -161,10 +161,6 @@ def cost_of_file(path: str | os.PathLike[str], architecture: Architecture, input
         raise error.at(path=os.fspath(path)) from error.__cause__
 
 
-def _sum(counts: Sequence[int | None]) -> int | None:
-    return None if None in counts else sum(count or 0 for count in counts)
-
-
 def _input_names(args: Args, architecture: Architecture) -> tuple[str, ...]:
     """The names of the inputs of a model, in the order of its `input_layers`."""
     if is_model(args) and args.class_name in CHAINS:
@@ -219,7 +215,7 @@ def _layer(path: str, steps: Sequence[WorkStep]) -> LayerCost:
 def _nbytes(steps: Sequence[WorkStep]) -> int | None:
     """The bytes of all outputs of a layer."""
     sizes = [_size(step.args, shape) for step in steps for shape in step.outputs]
-    return _sum(sizes) if all(step.outputs for step in steps) else None
+    return total(*sizes) if all(step.outputs for step in steps) else None
 
 
 def _size(args: Args, shape: Shape | None) -> int | None:

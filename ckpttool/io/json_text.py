@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, ambiguous
+from ckpttool.errors import CorruptFileError, UnsafeFileError, ambiguous, too_deep
 from ckpttool.io.budget import Budget, steps_of_text
 from ckpttool.io.sources import Source
 
@@ -62,11 +62,11 @@ def parse(raw: bytes | str, subject: str, budget: Budget | None = None) -> Json:
             parse_constant=lambda name: _constant(name, seen),
         )
     except RecursionError:
-        raise _too_deep(subject) from None
+        raise too_deep(subject, MAX_DEPTH) from None
     except ValueError as error:  # JSONDecodeError, and integers of more than 4,300 digits
         raise CorruptFileError(f"{subject} is no valid JSON", found=str(error)) from error
     if _deeper_than(value, MAX_DEPTH, budget):
-        raise _too_deep(subject)
+        raise too_deep(subject, MAX_DEPTH)
     return Json(value, (*oddities, *sorted(seen)))
 
 
@@ -179,7 +179,3 @@ def _children(node: Any) -> Iterator[Any]:
     if isinstance(node, dict):
         return (child for child in node.values() if isinstance(child, dict | list))
     return (child for child in node if isinstance(child, dict | list)) if isinstance(node, list) else iter(())
-
-
-def _too_deep(subject: str) -> CheckpointError:
-    return UnsafeFileError(f"{subject} is nested too deeply", expected=f"{MAX_DEPTH} levels at most")

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ckpttool.errors import CorruptFileError, UnsafeFileError, UnsupportedError, ambiguous
+from ckpttool.errors import CorruptFileError, UnsafeFileError, UnsupportedError, ambiguous, too_deep
 from ckpttool.io import scalars
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def parse(raw: bytes, subject: str) -> Any:
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         raise CorruptFileError(f"{subject} is no valid YAML", found=str(error).split("\n")[0]) from error
     except RecursionError:
-        raise _too_deep(subject) from None
+        raise too_deep(subject, MAX_DEPTH) from None
 
 
 def _loader(text: str, subject: str) -> Any:
@@ -65,14 +65,10 @@ def _loader(text: str, subject: str) -> Any:
             if self.left < 0:
                 raise UnsafeFileError(f"{subject} holds too many elements", expected=f"{MAX_TOKENS:,} tokens at most")
             if self.flow_level + len(self.indents) > MAX_DEPTH:
-                raise _too_deep(subject)
+                raise too_deep(subject, MAX_DEPTH)
             return super().fetch_more_tokens()
 
     return Bounded(text)
-
-
-def _too_deep(subject: str) -> UnsafeFileError:
-    return UnsafeFileError(f"{subject} is nested too deeply", expected=f"{MAX_DEPTH} levels at most")
 
 
 class _Values:
@@ -93,7 +89,7 @@ class _Values:
         if self._left < 0:
             raise UnsafeFileError(f"{self._subject} holds too many elements", expected=f"{MAX_NODES:,} at most")
         if not depth:
-            raise _too_deep(self._subject)
+            raise too_deep(self._subject, MAX_DEPTH)
         if node.tag == _NUMPY_ARRAY:
             return self._numpy_array(node)
         if isinstance(node, yaml.MappingNode):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ckpttool.model.arguments import Args
+from ckpttool.model.class_names import class_of_model
 from ckpttool.model.config import Architecture
 from ckpttool.model.generations.normalization import normalized
 from ckpttool.model.parts import part_of
@@ -45,5 +46,5 @@ def _model_args(architecture: Architecture) -> Args:
         from ckpttool.model.unlisted_layers import refusal  # which brings the tables of what Keras 3 builds
 
         raise refusal(architecture)
-    plain = {"class_name": "Functional" if "output_layers" in args.config else "Sequential", "config": args.config}
+    plain = {"class_name": class_of_model("output_layers" not in args.config), "config": args.config}
     return Args.of(normalized(plain, architecture.generation))

@@ -6,7 +6,7 @@ Keras 3 writes a call as `{"args": [...], "kwargs": {...}}` in which tensors are
 keras/engine/node.py, 2.15; `Container.get_config`, keras/engine/topology.py, 1.2).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,6 +59,17 @@ class Call:
     def replaced(self, change: Callable[[Tensor], Tensor]) -> "Call":
         """The same call with every tensor replaced by `change(tensor)`."""
         return Call(_changed(self.args, change), _changed(self.kwargs, change))
+
+
+def first_calls(tensors: Iterable[Tensor], models: Container[str]) -> dict[str, int]:
+    """The number of the first recorded call of each layer: Keras 2 counts a nested model's own input as call 0.
+
+    `tensors` are all that a graph refers to, and `models` are the names of its nested models.
+    """
+    lowest: dict[str, int] = {}
+    for tensor in tensors:
+        lowest[tensor.layer] = min(tensor.node, lowest.get(tensor.layer, tensor.node))
+    return {name: 1 if node == 1 and name in models else 0 for name, node in lowest.items()}
 
 
 def read_calls(entry: Any) -> tuple[Call, ...]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
-from ckpttool.model.graph import Call, Tensor, read_calls, read_references
+from ckpttool.model.graph import Call, Tensor, first_calls, read_calls, read_references
 from ckpttool.model.layers.table import FUNCTIONS, MODELS, output_shapes
 from ckpttool.model.output_rule import Outputs
 from ckpttool.model.sizes import Inputs, Shape, read_shape
@@ -107,17 +107,14 @@ def _declared(args: Args) -> Shape | None:
 
 
 def first_nodes(layers: Mapping[str, Args], referred: Iterable[tuple[str, Tensor]]) -> dict[str, int]:
-    """The number of each layer's first recorded call: Keras 2 counts a nested model's own input as call 0.
-
-    `referred` are all tensors that a graph refers to, each with the name of the layer that takes it. Raises ConfigError
-    for a tensor of a missing layer.
-    """
-    lowest: dict[str, int] = {}
+    """The number of each layer's first recorded call, by the tensors that a graph refers to, each with the name of the
+    layer that takes it. Raises ConfigError for a tensor of a missing layer."""
+    tensors = list[Tensor]()
     for name, tensor in referred:
         if tensor.layer not in layers:
             raise _missing_layer_error(layers, name, tensor.layer)
-        lowest[tensor.layer] = min(tensor.node, lowest.get(tensor.layer, tensor.node))
-    return {name: 1 if is_model(layers[name]) and node == 1 else 0 for name, node in lowest.items()}
+        tensors.append(tensor)
+    return first_calls(tensors, {name for name, args in layers.items() if is_model(args)})
 
 
 def _missing_layer_error(layers: Mapping[str, Args], name: str, source: str) -> ConfigError:

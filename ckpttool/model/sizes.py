@@ -49,6 +49,11 @@ def is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def total(*sizes: Size) -> Size:
+    """The sum of some sizes, None where one is not known."""
+    return None if None in sizes else sum(size or 0 for size in sizes)
+
+
 def times(*sizes: Size) -> Size:
     """The product of some sizes, None where one is not known."""
     product = 1

@@ -45,6 +45,7 @@ from ckpttool.model.config import mappings_in
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.graph import Call, Tensor, flat
 from ckpttool.model.layers.layer_type import MaskUse
+from ckpttool.model.layers.recurrent import gives_sequences
 from ckpttool.model.layers.table import LAYERS, OLD_LAYERS, classes, of_kind
 from ckpttool.model.shape_inference import is_model, steps_of
 from ckpttool.model.sizes import Shape
@@ -236,7 +237,8 @@ class _Walk:
             return (replace(merged, unlike=merged.unlike | {(label, _LEFT_OUT)}) if merged and leaves_out else merged,)
         if name in _RECURRENT:
             unlike = {(label, _REPEATS)} if name == "Bidirectional" and self.repeats else ()
-            return (mask and replace(mask, unlike=frozenset(unlike)) if _gives_sequences(args) else None,)
+            goes_on = gives_sequences(args.class_name, args.config)
+            return (mask and replace(mask, unlike=frozenset(unlike)) if goes_on else None,)
         return (mask and _passed_on(args, label, mask),)
 
     def guess(self, label: str, assumption: str) -> None:
@@ -279,7 +281,7 @@ class _Walk:
 
     def beside_states(self, args: Args, label: str) -> None:
         """Refuse, once, a recurrent layer whose last output a mask decides; else note that its mask is not used."""
-        if _gives_sequences(args):
+        if gives_sequences(args.class_name, args.config):
             self.guess(label, _AT_THE_END)
         else:
             self.refuse(label, _UNUSED)
@@ -366,10 +368,3 @@ def _rank(shapes: Iterable[Shape | None]) -> int | None:
 def _in_time(axis: Any, shapes: Iterable[Shape | None]) -> bool:
     rank = _rank(shapes)
     return axis == 1 if rank is None else rank > 2 and axis in (1, 1 - rank)
-
-
-def _gives_sequences(args: Args) -> bool:
-    """Whether a recurrent layer outputs every step."""
-    layer = args.config.get("layer") if args.class_name == "Bidirectional" else None
-    config = layer.get("config") if isinstance(layer, Mapping) else args.config
-    return isinstance(config, Mapping) and config.get("return_sequences") is True

@@ -15,6 +15,7 @@ from typing import Any
 
 from ckpttool.model.buildability.values import Layer, Node, Tensor
 from ckpttool.model.layers.layer_type import MaskUse
+from ckpttool.model.layers.recurrent import gives_sequences
 from ckpttool.model.layers.table import LAYERS, classes, of_kind
 
 _Mask = frozenset[str] | None
@@ -59,7 +60,7 @@ class Masks:
             every = None not in masks
             return frozenset().union(*(mask or () for mask in masks), self._or(masks)) if every and masks else None
         if name in _RECURRENT:
-            return masks[0] if masks and _gives_sequences(layer) else None
+            return masks[0] if masks and gives_sequences(layer.class_name, layer.config) else None
         return masks[0] if masks and name in _PASSING else None
 
     def concatenated(self, inputs: Sequence[Tensor], masks: Sequence[_Mask]) -> _Mask:
@@ -89,10 +90,3 @@ _MERGING = _ELEMENTWISE | {"Concatenate"}
 _WIDENED = ("expand_dims", "zeros_like", "logical_or")
 OPERATIONS = frozenset({"not_equal", "any", "concatenate", "ones_like", *_WIDENED})
 """The names that Keras makes up for operations on masks, before it numbers them."""
-
-
-def _gives_sequences(layer: Layer) -> bool:
-    """Whether a recurrent layer gives every step."""
-    inner = layer.config.get("layer") if layer.class_name == "Bidirectional" else None
-    config = inner.get("config") if isinstance(inner, Mapping) else layer.config
-    return isinstance(config, Mapping) and config.get("return_sequences") is True

@@ -9,7 +9,7 @@ from ckpttool.model.layers.call_inputs import differ, listed, misfit
 from ckpttool.model.layers.layer_type import LayerType, Trait, each
 from ckpttool.model.layers.work import Run, Work, average_work, counted, elements, merge_work, no_work
 from ckpttool.model.output_rule import Infer, Outputs, Rule
-from ckpttool.model.sizes import Shape, Size, times
+from ckpttool.model.sizes import Shape, Size, times, total
 
 
 def elementwise(*counts: int) -> Rule:
@@ -81,7 +81,7 @@ def _concatenated(args: Args, known: list[Shape], axis: int) -> Shape:
     if any(len(rest) != len(rests[0]) for rest in rests) or any(_disagree(sizes) for sizes in zip(*rests, strict=True)):
         raise misfit(args, f"inputs that differ in axis {axis} only", *known)
     at, joined = axis % len(known[0]), list(known[0])
-    joined[at] = _sum([shape[axis] for shape in known])
+    joined[at] = total(*(shape[axis] for shape in known))
     return tuple(joined)
 
 
@@ -92,15 +92,6 @@ def _without(shape: Shape, axis: int) -> Shape:
 
 def _disagree(sizes: Shape) -> bool:
     return len(set(sizes) - {None}) > 1
-
-
-def _sum(sizes: list[Size]) -> Size:
-    total = 0
-    for size in sizes:
-        if size is None:
-            return None
-        total += size
-    return total
 
 
 def dot(args: Args, call: Call, infer: Infer) -> Outputs:

@@ -6,8 +6,9 @@ what it holds. The layers here take one number of axes only, so their output is 
 not.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ckpttool.model.arguments import Args, first_shape
 from ckpttool.model.graph import Call
@@ -175,6 +176,13 @@ def bidirectional_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
     output, states = outputs[0], outputs[1:]
     merged = (output,) if mode else (output, output)
     return (_doubled(output) if mode == "concat" else output, *merged[1:], *states, *states)
+
+
+def gives_sequences(class_name: str, config: Mapping[str, Any]) -> bool:
+    """Whether a recurrent layer, or the one in a Bidirectional, outputs every step."""
+    inner = config.get("layer") if class_name == "Bidirectional" else None
+    own = inner.get("config") if isinstance(inner, Mapping) else config
+    return isinstance(own, Mapping) and own.get("return_sequences") is True
 
 
 def _doubled(shape: Shape | None) -> Shape | None:

@@ -29,7 +29,7 @@ from ckpttool.model.layers.work import (
     with_bias_and_activation,
 )
 from ckpttool.model.output_rule import Infer, Outputs, Rule
-from ckpttool.model.sizes import Inputs, Shape, Size, times
+from ckpttool.model.sizes import Inputs, Shape, Size, times, total
 from ckpttool.model.slots import Part, Slot
 
 
@@ -58,7 +58,7 @@ def highway_work(run: Run) -> Work | None:
     biases = 2 if run.args.flag("bias", True) else 0
     function = of_activation(run.args.config.get("activation"), count)
     weighing = 5  # a sigmoid, a product, a difference, a product, a sum
-    return counted(times(_rows(run), run.kernels("W", "W_carry")), _sum(times(count, biases + weighing), function))
+    return counted(times(_rows(run), run.kernels("W", "W_carry")), total(times(count, biases + weighing), function))
 
 
 def maxout_dense_work(run: Run) -> Work | None:
@@ -75,10 +75,6 @@ def fourier_work(run: Run) -> Work | None:
 def _rows(run: Run) -> Size:
     """The number of rows that a layer multiplies by its kernel."""
     return run.input[0] if run.input else None
-
-
-def _sum(*counts: Size) -> Size:
-    return None if None in counts else sum(count or 0 for count in counts)
 
 
 def projected_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
@@ -245,7 +241,7 @@ def cosine_work(run: Run) -> Work | None:
         return None
     left, right = run.inputs
     macs = [dot_macs(run.args, *pair) for pair in ((left, right), (left, left), (right, right))]
-    return counted(_sum(*macs), times(elements(run.output), 4))
+    return counted(total(*macs), times(elements(run.output), 4))
 
 
 def _is_cosine(args: Args) -> bool:
