@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from ckpttool.alignment.alignment import Alignment
+from ckpttool.alignment.alignment import Alignment, key_of
 from ckpttool.alignment.assembly import is_reversed
 from ckpttool.checkpoint import Checkpoint, Producer, Weight
 from ckpttool.conversion.journal import Journal
@@ -114,7 +114,7 @@ def _slot(place: Place) -> str:
 
 def layers_of(part: Part, placed: Sequence[PlacedWeight]) -> Layers:
     """The weights in the order and under the names of a legacy file of Keras 3."""
-    weights = {(weight.place.group, weight.place.owner, weight.place.slot.name): weight.weight for weight in placed}
+    weights = {key_of(weight.place): weight.weight for weight in placed}
     layers = dict[str, dict[str, Weight]]()
     for _, top in part.tracks:
         order = stored_order(top, Generation.KERAS_3)

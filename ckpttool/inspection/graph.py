@@ -18,6 +18,7 @@ from ckpttool.model.sizes import Inputs, Shape
 from ckpttool.model.spec import SpecSlot, spec_of
 from ckpttool.model.summary import LayerGraph
 from ckpttool.notebook import Displayed
+from ckpttool.paths import join_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,7 @@ class _Builder:
     def _add_layer(self, step: Step, name: str, model: int | None) -> int:
         args, number = step.args, len(self.layers)
         parent = {} if model is None else self.layers[model]
-        path = f"{parent['path']}/{name}" if parent else name
+        path = join_path(parent.get("path", ""), name)
         shapes = LayerGraph(step.outputs).shapes
         facts = {
             "path": path,

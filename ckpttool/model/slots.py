@@ -6,7 +6,6 @@ keras/src/layers/layer.py; `_save_state`, keras/src/saving/saving_lib.py; `_lega
 keras/src/legacy/saving/legacy_h5_format.py).
 """
 
-import posixpath
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from operator import attrgetter
 
 from ckpttool.model.class_names import snake_case
 from ckpttool.model.sizes import Shape
+from ckpttool.paths import path_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +157,7 @@ def _owner_of(slot: Slot, path: tuple[str, ...]) -> str:
     """The path of the object that owns a weight which the object at `path` lists."""
     if not slot.borrowed:
         return "/".join(path)
-    owner = posixpath.normpath("/".join((*path, slot.borrowed)))
-    return "" if owner == "." else owner
+    return path_from("/".join(path), slot.borrowed)
 
 
 _Children = tuple[tuple[str, Part], ...]

@@ -10,6 +10,7 @@ from ckpttool.conversion.origin import Origin
 from ckpttool.model.arguments import Args
 from ckpttool.model.defaults import arguments_of
 from ckpttool.model.generations.unstated_data_formats import SPATIAL_DROPOUTS, WITHOUT_DATA_FORMAT
+from ckpttool.model.layers.einsum import Equation
 from ckpttool.model.layers.table import LAYERS
 from ckpttool.model.sizes import Shape, is_integer
 
@@ -205,12 +206,12 @@ def _gated(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, An
 def _sized(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
     """The open sizes in the `output_shape` of an EinsumDense are filled in. Keras 2 asked TensorFlow for the shape of
     the output (einsum_dense.py, 2.15)."""
-    equation, sizes = config.get("equation"), config.get("output_shape")
-    if not isinstance(equation, str) or not isinstance(sizes, list) or site.shape is None or "." in equation:
+    equation, sizes = Equation.read(config.get("equation")), config.get("output_shape")
+    if equation is None or not isinstance(sizes, list) or site.shape is None or equation.dots:
         return config
-    operand, _, result = equation.replace(" ", "").partition("->")
-    known = dict(zip(operand.partition(",")[0], site.shape, strict=False))
-    known_sizes = [known.get(letter) if size is None else size for letter, size in zip(result[1:], sizes, strict=False)]
+    known = dict(zip(equation.inputs, site.shape, strict=False))
+    labelled = zip(equation.outputs[1:], sizes, strict=False)
+    known_sizes = [known.get(label) if size is None else size for label, size in labelled]
     if known_sizes == sizes:
         return config
     journal.edit(WRITE_SIZES, site.label, f"{known_sizes}")

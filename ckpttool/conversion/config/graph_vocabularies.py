@@ -31,6 +31,7 @@ from ckpttool.model.layers.lookups import (
     special_entries,
     special_entry,
 )
+from ckpttool.model.layers.table import of_kind
 from ckpttool.model.layouts import lookups_in
 from ckpttool.object_graph import ObjectGraph
 from ckpttool.paths import join_path
@@ -43,7 +44,7 @@ WRITE_VOCABULARY = Edit(
 )
 EDITS = (WRITE_VOCABULARY,)
 
-_LOOKUPS = frozenset({"IntegerLookup", "StringLookup", "TextVectorization"})
+_LOOKUPS = of_kind("lookup")
 _TABLES = ("lookup_table", "_table")
 _STORED_KEYS = "table-keys"  # ends the name of the tensor with the keys of a table
 _MAX_ENTRIES = 10_000_000

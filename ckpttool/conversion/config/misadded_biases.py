@@ -13,6 +13,7 @@ from ckpttool.errors import ConfigError
 from ckpttool.io import scalars
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call, Tensor
+from ckpttool.model.layers import convolutional
 from ckpttool.model.shape_inference import outputs_of
 from ckpttool.model.sizes import Shape
 
@@ -25,18 +26,13 @@ WRITE_LAST = Edit(
 )
 EDITS = (WRITE_LAST,)
 
-_CONVOLUTIONS = {
-    f"{name}{rank}D{end}"
-    for name, end in (("Conv", ""), ("Conv", "Transpose"), ("DepthwiseConv", ""), ("SeparableConv", ""))
-    for rank in (1, 2, 3)
-}
 _OF_EACH_VALUE = frozenset({None, "linear", "relu", "elu", "selu", "tanh", "sigmoid", "softplus", "softsign"})
 """Activations that take each value by itself, on whichever axis the channels are."""
 
 
 def is_misadded(args: Args, shape: Shape | None) -> bool:
     """Whether the bias of a layer with an input of this shape is added along the last axis."""
-    if args.class_name not in _CONVOLUTIONS or args.config.get("data_format") != "channels_first":
+    if args.class_name not in convolutional.ROWS or args.config.get("data_format") != "channels_first":
         return False
     if shape is None or not args.flag("use_bias", True):
         return False

@@ -1,7 +1,6 @@
 """The preparation of a conversion for a live model of the user's own: its config, and the checkpoint's weights matched
 to its variables."""
 
-import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -44,6 +43,7 @@ from ckpttool.model.layouts import Place, keeping_assets_in, names_in, opaque_in
 from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.slots import Part
 from ckpttool.model.spec import spec_of
+from ckpttool.paths import path_from
 from ckpttool.verification import loaders
 
 EDITS = (match_evidence.PLACE, *saved_config.EDITS)
@@ -133,8 +133,8 @@ def _placed(source: Source, rewritten: Rewritten, turned: bool) -> tuple[list[Pl
     for place in places_of(source.part):
         aligned = sources.get(key_of(place))
         if aligned is None and place.slot.borrowed:
-            owner = posixpath.normpath(f"{place.owner or '.'}/{place.slot.borrowed}")
-            aligned = sources.get((place.group, "" if owner == "." else owner, place.slot.name))
+            owner = path_from(place.owner, place.slot.borrowed)
+            aligned = sources.get((place.group, owner, place.slot.name))
         if aligned is None:
             missing.append(place)
         else:

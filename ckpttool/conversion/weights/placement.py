@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from ckpttool.alignment.alignment import Aligned, Alignment
+from ckpttool.alignment.alignment import Aligned, Alignment, key_of
 from ckpttool.alignment.assembly import weight_of
 from ckpttool.checkpoint import Values, Weight
 from ckpttool.conversion.config.hard_sigmoid import FACTOR
@@ -15,7 +15,7 @@ from ckpttool.conversion.config.result import Rewritten
 from ckpttool.conversion.weights.transforms import Arrangement
 from ckpttool.io import dtypes
 from ckpttool.model.layouts import Place
-from ckpttool.paths import join_path
+from ckpttool.paths import path_from
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,12 +40,12 @@ def placed_weights(
 ) -> tuple[list[PlacedWeight], list[Place]]:
     """The weights of the new model's slots, and the slots for which the source has none."""
     sources = {rewritten.label(aligned.place.layer, aligned.place.name): aligned for aligned in alignment.aligned}
-    owned = {(place.group, place.owner, place.slot.name): place for place in places}
+    owned = {key_of(place): place for place in places}
     placed, missing = list[PlacedWeight](), list[Place]()
     for place in places:
         source = sources.get(place.label)
         if source is None and place.slot.borrowed:
-            owner = join_path(place.owner, place.slot.borrowed)
+            owner = path_from(place.owner, place.slot.borrowed)
             lent = owned.get((place.group, owner, place.slot.name))
             source = sources.get(lent.label) if lent else None
         if source is None:

@@ -8,6 +8,8 @@ from ckpttool.model.buildability.context import Context, shown
 from ckpttool.model.buildability.shapes import is_alike, standard_shape
 from ckpttool.model.buildability.table import row_of
 from ckpttool.model.buildability.values import Layer, Tensor
+from ckpttool.model.layers.einsum import Equation
+from ckpttool.model.layers.table import of_kind
 from ckpttool.model.sizes import Inputs, Shape
 
 _MERGING = "keras.src.layers.merging."
@@ -15,7 +17,7 @@ _CONVOLUTIONS = "keras.src.layers.convolutional."
 _KEEPING_AXES = frozenset({"BatchNormalization", "EinsumDense", "GroupNormalization", "PReLU", "SpectralNormalization"})
 _INNER = {"Bidirectional": ("layer", "backward_layer"), "RNN": ("cell",), "TimeDistributed": ("layer",)}
 _WITH_STEPS = 3  # axes: batch, time, values
-_CELLS = frozenset({"GRUCell", "LSTMCell", "SimpleRNNCell"})
+_CELLS = of_kind("cell")
 _LISTED = "keras.src.layers.preprocessing.feature_space.TFDConcat"
 
 # Layers whose weights are as large as axes of their input.
@@ -216,13 +218,13 @@ def _check_axes_of_values(layer: Layer, shape: Shape, context: Context) -> None:
 def _check_equation(layer: Layer, shape: Shape, context: Context) -> None:
     """EinsumDense compares sizes that are stated of its output with those of its input, also where the latter are open
     (`_analyze_split_string`, keras/src/layers/core/einsum_dense.py)."""
-    equation, output_shape = str(layer.config.get("equation")), layer.config.get("output_shape")
-    inputs, _, outputs = equation.partition(",")[0], *equation.partition("->")[1:]
-    sizes = dict(
-        zip(outputs[1:], output_shape if isinstance(output_shape, list | tuple) else [output_shape], strict=False)
-    )
-    for label, size in zip(inputs, shape, strict=False):
-        if "." not in equation and size is None and sizes.get(label) is not None:
+    equation, output_shape = Equation.read(layer.config.get("equation")), layer.config.get("output_shape")
+    if equation is None or equation.dots:
+        return
+    of_output = output_shape if isinstance(output_shape, list | tuple) else [output_shape]
+    sizes = dict(zip(equation.outputs[1:], of_output, strict=False))
+    for label, size in zip(equation.inputs, shape, strict=False):
+        if size is None and sizes.get(label) is not None:
             why = f"axis {label} of its output has the size {sizes[label]}, and that of its input is open"
             raise context.refused(layer.class_name, "build", why)
 
@@ -250,11 +252,11 @@ def _check_space(layer: Layer, shape: tuple[int | None, ...], context: Context) 
 def of_equation(layer: Layer, inputs: Inputs) -> Inputs:
     """The axes of inputs for which EinsumDense has weights: those that its equation names (`_analyze_split_string`,
     keras/src/layers/core/einsum_dense.py)."""
-    equation = layer.config.get("equation")
     shape = inputs[0] if inputs else None
     if layer.class_name != "EinsumDense" or shape is None or not is_left_open(layer, [Tensor(shape)]):
         return inputs
-    return (shape[: len(str(equation).partition(",")[0].strip())], *inputs[1:])
+    equation = Equation.read(layer.config.get("equation"))
+    return inputs if equation is None else (shape[: len(equation.inputs)], *inputs[1:])
 
 
 def is_left_open(layer: Layer, inputs: list[Tensor]) -> bool:
@@ -263,7 +265,7 @@ def is_left_open(layer: Layer, inputs: list[Tensor]) -> bool:
     shape = inputs[0].shape if inputs else None
     if shape is not None and (ranks := _known_ranks(layer)):
         return len(shape) not in ranks
-    equation = layer.config.get("equation")
-    if layer.class_name != "EinsumDense" or shape is None or not isinstance(equation, str) or "." in equation:
+    if layer.class_name != "EinsumDense" or shape is None:
         return False
-    return len(shape) > len(equation.partition(",")[0].strip())
+    equation = Equation.read(layer.config.get("equation"))
+    return equation is not None and not equation.dots and len(shape) > len(equation.inputs)

@@ -7,6 +7,7 @@ from ckpttool.model.buildability import feature_spaces
 from ckpttool.model.buildability.context import Context, Refused, shown
 from ckpttool.model.buildability.lookups import check_lookup
 from ckpttool.model.buildability.values import Layer, Object
+from ckpttool.model.layers.recurrent import RUNNING
 
 Refuse = Callable[[str, str], Refused]
 Arguments = Mapping[str, Any]
@@ -97,7 +98,7 @@ def _directions(arguments: Arguments, refuse: Refuse) -> None:
     forward, backward = arguments.get("layer"), arguments.get("backward_layer")
     if not isinstance(forward, Layer) or not forward.place:
         return
-    if "go_backwards" not in forward.config and not forward.class_name.endswith(_RECURRENT):
+    if "go_backwards" not in forward.config and forward.class_name not in RUNNING:
         raise refuse("layer", f"it is {forward.class_name}; Keras takes a recurrent layer")
     if backward is None:
         if forward.config.get("go_backwards") is True:
@@ -110,9 +111,6 @@ def _directions(arguments: Arguments, refuse: Refuse) -> None:
             raise refuse("backward_layer", f"{key} is not that of the forward layer")
     if forward.config.get("go_backwards", False) == backward.config.get("go_backwards", False):
         raise refuse("backward_layer", "both layers run in the same direction")
-
-
-_RECURRENT = ("RNN", "LSTM", "GRU", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
 
 
 def _cell(arguments: Arguments, refuse: Refuse) -> None:

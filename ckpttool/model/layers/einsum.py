@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ckpttool.model.arguments import Args, first_shape
 from ckpttool.model.dtype_policies import Policy
@@ -64,14 +64,21 @@ class Equation(NamedTuple):
 
     @classmethod
     def of(cls, args: Args) -> "Equation":
-        """The equation of a layer."""
-        text = args.text("equation")
-        for dots, form in _FORMS:
+        """The equation of a layer. Raises ConfigError."""
+        equation = cls.read(args.text("equation"))
+        if equation is None:
+            raise args.error("equation", _EXAMPLES)
+        return equation
+
+    @classmethod
+    def read(cls, text: Any) -> "Equation | None":
+        """The equation in a text; None where it is none."""
+        for dots, form in _FORMS if isinstance(text, str) else ():
             match = re.match(form, text)
             if match and max(map(len, match.groups())) <= MAX_RANK:
                 inputs, weights, outputs = match.groups()
                 return cls(dots, inputs, weights, outputs, text[match.end() :])
-        raise args.error("equation", _EXAMPLES)
+        return None
 
     def check_call(self, args: Args) -> None:
         """Refuse an equation with a label of which nothing gives the size, or with dots in the output alone."""

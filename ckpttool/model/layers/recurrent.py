@@ -22,7 +22,8 @@ from ckpttool.model.sizes import Inputs, Shape, Size, times
 from ckpttool.model.slots import Part, Slot, members
 
 _CELLS = frozenset(["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"])
-_RUNNING = frozenset(["ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "RNN", "SimpleRNN"])
+RUNNING = frozenset(["ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "RNN", "SimpleRNN"])
+"""The layers that a Bidirectional runs in both directions."""
 _FOR_CUDNN = frozenset({"CuDNNGRU", "CuDNNLSTM"})  # recurrent layers that Keras 3 has no more
 
 _STATES = {"GRUCell": 1, "LSTMCell": 2, "SimpleRNNCell": 1}
@@ -152,12 +153,12 @@ def bidirectional_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """Bidirectional: a layer for each direction, named after the one it was given, and built for what its own
     `build_config` states where it has one."""
     inner = args.layer("layer")
-    part = _checked(args, build(inner, inner.built or inputs), _RUNNING, "layer")
+    part = _checked(args, build(inner, inner.built or inputs), RUNNING, "layer")
     forward = replace(part, name=f"forward_{part.name.removeprefix('forward_')}")
     backward = replace(part, name=f"backward_{part.name.removeprefix('backward_')}")
     if "backward_layer" in args:
         inner = args.layer("backward_layer")
-        backward = _checked(args, build(inner, inner.built or inputs), _RUNNING, "backward_layer")
+        backward = _checked(args, build(inner, inner.built or inputs), RUNNING, "backward_layer")
     return args.part(children=[("forward_layer", forward), ("backward_layer", backward)])
 
 
@@ -169,7 +170,7 @@ def bidirectional_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
     inner = args.layer("layer")
     mode = args.choice("merge_mode", *_MERGES) if args.config.get("merge_mode", _MERGES[0]) is not None else ""
     outputs = infer(inner, call)
-    if outputs and inner.class_name not in _RUNNING | _FOR_CUDNN:
+    if outputs and inner.class_name not in RUNNING | _FOR_CUDNN:
         raise args.error("layer", "a recurrent layer")
     if not outputs or (len(outputs) > 1) != inner.flag("return_state", False):
         return ()
