@@ -234,10 +234,11 @@ class Checkpoint(Displayed, Mapping[str, Weight]):
     """An open checkpoint: a read-only mapping from stored path to `Weight`, in the file's natural order.
 
     `kind` is a key of `ckpttool.kinds.FORMATS`. `config` and `training_config` are those of the file, parsed; they
-    are data and nothing in them is ever executed. `layer_names` are the layers that the file lists itself, weightless
-    ones included, `object_names` the names of objects by their paths, where the file stores them. `object_graph` is
-    that of a file of TensorFlow, by which weights get their names, `saved_model` the further contents of a SavedModel.
-    `refusals` are the parts of the file that were left alone.
+    are data and nothing in them is ever executed. What follows from them is worked out once, so that they are not to be
+    changed. `layer_names` are the layers that the file lists itself, weightless ones included, `object_names` the names
+    of objects by their paths, where the file stores them. `object_graph` is that of a file of TensorFlow, by which
+    weights get their names, `saved_model` the further contents of a SavedModel. `refusals` are the parts of the file
+    that were left alone.
     """
 
     path: Path

@@ -51,10 +51,10 @@ class Architecture:
     """The layers of a model in the order of its config, nested ones behind the model that contains them.
 
     `inputs` and `outputs` are (layer name, shape) pairs, the shape None where the config does not state it. `config` is
-    the config that it was read from, `version` the version of the Keras that wrote it, where a file says so. `part` is
-    the tree of objects and weights of a live model, None where there was only a config; `unwritten` says why the config
-    of such a model cannot be saved, empty where it can. `training_config` are the compile settings that older Keras
-    wrote beside the config.
+    the config that it was read from, often that of a checkpoint, and not to be changed; `version` is that of the Keras
+    that wrote it, where a file says so. `part` is the tree of objects and weights of a live model, None where there was
+    only a config; `unwritten` says why the config of such a model cannot be saved, empty where it can.
+    `training_config` are the compile settings that older Keras wrote beside the config.
     """
 
     class_name: str

@@ -24,7 +24,7 @@ def unchanged_config(config: Any, replace: Replace, without_function: Iterable[U
     walk = _Walk(replace)
     entry = walk.config(config)
     entry = {**layer_entry(entry["class_name"], {}), **entry}  # legacy files leave out the module
-    return Rewritten(entry, {}, {}, {}, {}, tuple(without_function), walk.holders)
+    return Rewritten(entry, {}, {}, {}, {}, tuple(without_function), frozenset(walk.holders))
 
 
 @dataclass(slots=True)

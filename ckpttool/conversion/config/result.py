@@ -22,7 +22,7 @@ class Unfilled(NamedTuple):
     masks: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Rewritten:
     """A config in the form of Keras 3, and the changes of its weights.
 
@@ -34,14 +34,14 @@ class Rewritten:
     masked output differs in Keras 3, if it does.
     """
 
-    config: dict[str, Any]
+    config: Mapping[str, Any]
     labels: Mapping[str, str]
     weights: Mapping[str, str]
     scaled: Mapping[str, ScaledWeights]
     arrangements: Mapping[str, Arrangement]
     without_function: tuple[Unfilled, ...] = ()
-    holders: Container[str] = ()
-    unlike_layers: Container[str] = ()
+    holders: frozenset[str] = frozenset()
+    unlike_layers: frozenset[str] = frozenset()
     other_loss: str = ""
 
     def label(self, layer: str, name: str) -> str:

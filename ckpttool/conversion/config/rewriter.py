@@ -5,6 +5,7 @@ Every layer is identified by its old label: the names of the layers around it an
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from ckpttool.conversion.config import (
@@ -92,8 +93,17 @@ def rewrite(
     rewriter.masked = masks.has_masks(new)
     entry = rewriter.model_entry(old, new)
     other_loss = masks.check(Args.of(new), generation, origin, journal)
-    own = tuple(rewriter.without_function), rewriter.holders, rewriter.unlike_layers, other_loss
-    return Rewritten(entry, rewriter.labels, rewriter.weights, rewriter.scaled, rewriter.arrangements, *own)
+    return Rewritten(
+        entry,
+        MappingProxyType(rewriter.labels),
+        MappingProxyType(rewriter.weights),
+        MappingProxyType(rewriter.scaled),
+        MappingProxyType(rewriter.arrangements),
+        tuple(rewriter.without_function),
+        frozenset(rewriter.holders),
+        frozenset(rewriter.unlike_layers),
+        other_loss,
+    )
 
 
 @dataclass(slots=True)

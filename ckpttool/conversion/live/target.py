@@ -70,7 +70,7 @@ def prepare_live(checkpoint: Checkpoint, live: Architecture, form: str, options:
     multi_gpu.note(source.alignment.inside, journal)
     turned = reversed_kernels(checkpoint, source.alignment, journal)
     scaled = slopes.scaled_in(live, source.generation, journal)
-    rewritten = Rewritten(dict(live.config), {}, {}, scaled, dict(_arrangements(source, journal)))
+    rewritten = Rewritten(live.config, {}, {}, scaled, dict(_arrangements(source, journal)))
     rewritten = cudnn.arrangements(source.alignment, rewritten, journal)
     written_by = source.alignment.generation
     if source.stored_architecture is None and written_by is not None:
