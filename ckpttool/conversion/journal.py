@@ -18,11 +18,18 @@ class Edit(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """An edit at one place, which is a layer or setting; `detail` says what was changed."""
+    """An edit at one place, which is a layer or setting; `detail` says what was changed. `is_default` says that Keras 3
+    does the same at this place without it."""
 
     edit: Edit
     where: str
     detail: str = ""
+    is_default: bool = False
+
+    @property
+    def differs_without(self) -> bool:
+        """Whether Keras 3 computes other results without the edit at this place."""
+        return self.edit.differs_without and not self.is_default
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +74,18 @@ class Journal:
     refusals: list[Remark] = field(default_factory=list)
     lambdas: list[tuple[str, str]] = field(default_factory=list)
 
-    def edit(self, edit: Edit, where: str, detail: str = "") -> None:
+    def edit(self, edit: Edit, where: str, detail: str = "", is_default: bool = False) -> None:
         """Note an edit."""
-        self.edits.append(Applied(edit, where, detail))
+        self.edits.append(Applied(edit, where, detail, is_default))
 
     def guess(self, where: str, text: str) -> None:
         """Note an assumption."""
         self.guesses.append(Remark(where, text))
+
+    def guess_once(self, where: str, text: str) -> None:
+        """Note an assumption, unless the same is noted already."""
+        if (guess := Remark(where, text)) not in self.guesses:
+            self.guesses.append(guess)
 
     def lose(self, where: str, text: str) -> None:
         """Note a part that the target will lack."""

@@ -99,7 +99,7 @@ class Listing(Displayed):
     size: int
     producer: Producer
     rows: tuple[Row, ...]
-    totals: dict[Section, Total]
+    totals: Mapping[Section, Total]
     trainable: Total | None
     non_trainable: Total | None
     layers: tuple[Layer, ...] = ()

@@ -7,7 +7,6 @@ from ckpttool.checkpoint import Checkpoint
 from ckpttool.checks.portability.rules import COMPUTED_DIFFERENTLY, NO_EXACT_FORM, OLD_CONFIG, REFUSED, REMARKS
 from ckpttool.checks.rule import Finding, Outcome, Rule
 from ckpttool.conversion import Applied, Edit, Remark
-from ckpttool.conversion.config import argument_edits
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.options import PLAIN
 from ckpttool.conversion.preparation import prepare
@@ -33,7 +32,7 @@ def conversion_outcomes(
     if checkpoint.format.has_paths:
         yield from _misplaced_weights(checkpoint, architecture)
     if generation >= Generation.KERAS_2:  # Keras 3 builds no older model, so that no result could differ
-        yield from _edit_findings(COMPUTED_DIFFERENTLY, filter(_changes_results, journal.edits))
+        yield from _edit_findings(COMPUTED_DIFFERENTLY, [edit for edit in journal.edits if edit.differs_without])
     yield from _remark_findings(NO_EXACT_FORM, journal.refusals)
     yield from _remark_findings(REMARKS, [*journal.losses, *journal.guesses, *journal.needs])
 
@@ -55,16 +54,6 @@ def _misplaced_weights(checkpoint: Checkpoint, architecture: Architecture) -> It
     if verification.keras == "raises":
         why = verification.failures[0].why if verification.failures else verification.problems[0]
         yield Finding(REFUSED, "config", f"Keras 3 does not find its weights: {why}")
-
-
-def _changes_results(edit: Applied) -> bool:
-    """Whether Keras 3 computes other results without an edit.
-
-    Writing the default channels_last changes none: Keras 3 takes it by itself, unless its user has set another order
-    (`image_data_format`, keras/src/backend/config.py, 3.15).
-    """
-    is_default = edit.edit is argument_edits.WRITE_DEFAULT and edit.detail == "data_format='channels_last'"
-    return edit.edit.differs_without and not is_default
 
 
 def _edit_findings(rule: Rule, edits: Iterable[Applied]) -> Iterator[Outcome]:

@@ -49,9 +49,9 @@ def function_name(value: Any, journal: Journal) -> str | None:
     if not _is_function(value):
         return None if isinstance(value, Mapping) else own_name(value)
     name = _function_of_keras(value)
-    guess = f"the function {name} is that of Keras: one of the author's own of this name is stored in the same form"
-    if "module" in value and all(noted.what != guess for noted in journal.guesses):
-        journal.guess(WHERE, guess)
+    if "module" in value:
+        why = "one of the author's own of this name is stored in the same form"
+        journal.guess_once(WHERE, f"the function {name} is that of Keras: {why}")
     return name
 
 

@@ -31,6 +31,10 @@ WRITE_DEFAULT = Edit(
 )
 EDITS = (RENAME_CLASS, RENAME_ARGUMENT, DROP_NEUTRAL, RESPELL, RESPELL_POLICY, WRITE_DEFAULT)
 
+_DEFAULT = ("data_format", "channels_last")
+"""What Keras 3 takes by itself, unless its user has set another order (`image_data_format`,
+keras/src/backend/config.py, 3.15)."""
+
 _LAYER_ARGUMENTS = frozenset({"backward_layer", "cell", "cells", "layer", "layers", "input_layers", "output_layers"})
 _SHAPE_AND_NAME = frozenset({"batch_input_shape", "batch_shape", "input_shape", "name"})
 
@@ -70,7 +74,8 @@ def _note_arguments(
         journal.edit(RESPELL, where, ", ".join(other))
     written = [key for key in new if key not in before and key not in _LAYER_ARGUMENTS | _SHAPE_AND_NAME]
     if written:
-        journal.edit(WRITE_DEFAULT, where, ", ".join(f"{key}={_shown(new[key])}" for key in written))
+        is_default = all((key, new[key]) == _DEFAULT for key in written)
+        journal.edit(WRITE_DEFAULT, where, ", ".join(f"{key}={_shown(new[key])}" for key in written), is_default)
 
 
 def _loses_dtype(value: Any) -> bool:
