@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ckpttool.cli import main
 from ckpttool.conversion import Options, plan
-from ckpttool.conversion.config.bytecode import computed, signature
+from ckpttool.conversion.config.bytecode import StoredFunction
 from ckpttool.conversion.config.rewriter import Generation, rewrite
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
@@ -33,6 +33,16 @@ PYTHON_3_5 = (
     "\xe3\x01\0\0\0\0\0\0\0\x01\0\0\0\x02\0\0\0S\0\0\0s\x0c\0\0\0|\0\0d\x01\0\x1bd\x02\0\x18S)\x03N\xe7\0\0\0\0\0\xe0_@"
     '\xe7\0\0\0\0\0\0\xf0?\xa9\0)\x01\xda\x01xr\x03\0\0\0r\x03\0\0\0\xfa\x08model.py\xda\x08<lambda>"\0\0\0s\0\0\0\0'
 )
+
+
+def computed(function: Any, arguments: Any = None) -> str | None:
+    """The formula of a stored function."""
+    return StoredFunction(function).formula(arguments)
+
+
+def signature(function: Any, arguments: Any = None) -> str | None:
+    """The signature of a stored function."""
+    return StoredFunction(function).signature(arguments)
 
 
 @pytest.mark.parametrize("python", PYTHONS)

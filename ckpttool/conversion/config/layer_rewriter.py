@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from ckpttool.conversion.config import functions, hard_sigmoid, lambdas, lookup_counts
-from ckpttool.conversion.config.bytecode import computed, signature
+from ckpttool.conversion.config.bytecode import StoredFunction
 from ckpttool.conversion.config.hard_sigmoid import ScaledWeights
 from ckpttool.conversion.config.labels import At
 from ckpttool.conversion.config.result import Unfilled
@@ -101,8 +101,9 @@ class LayerRewriter:
             return lambdas.replaced(old, args, place, at.label, self.journal)
         if (name := lambdas.named_function(args)) is not None:
             return lambdas.named(old, args, name, at.label, self.journal)
-        code = args.config.get("function"), args.config.get("arguments")
-        self.without_function.append(Unfilled(at.label, args.name, old.class_name, computed(*code), signature(*code)))
+        function, arguments = StoredFunction(args.config.get("function")), args.config.get("arguments")
+        known = function.formula(arguments), function.signature(arguments)
+        self.without_function.append(Unfilled(at.label, args.name, old.class_name, *known))
         return lambdas.bare(args)
 
     def removed(self, args: Args, new: Mapping[str, Any], at: At) -> dict[str, Any]:

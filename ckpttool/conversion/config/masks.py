@@ -36,7 +36,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ckpttool.conversion.config.bytecode import may_take
+from ckpttool.conversion.config.bytecode import StoredFunction
 from ckpttool.conversion.config.graphs import Connections, layers_by_name
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
@@ -222,7 +222,7 @@ class _Walk:
             self.used(taken.masks)
         if name == "BatchNormalization" and mask is not None and self.whole_batches:
             self.moments(args, label)
-        if name == "Lambda" and mask is not None and may_take(args.config.get("function"), "mask"):
+        if name == "Lambda" and mask is not None and StoredFunction(args.config.get("function")).may_take("mask"):
             self.guess(label, _SHAPE_WITHOUT)
         self.masked_steps(args, taken)
         if name == "Embedding" and args.config.get("mask_zero") is True:

@@ -5,7 +5,7 @@ In Keras 2 what a call states counts, also in `fit` and `predict`. A Functional 
 `evaluate`, True in `fit`.
 """
 
-from ckpttool.conversion.config.bytecode import may_take
+from ckpttool.conversion.config.bytecode import StoredFunction
 from ckpttool.conversion.journal import Journal
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call
@@ -36,7 +36,7 @@ def differs_in_training(args: Args) -> bool:
     if args.class_name in _WRAPPERS:
         return differs_in_training(args.layer("layer"))
     if args.class_name == "Lambda":
-        return may_take(args.config.get("function"), "training")
+        return StoredFunction(args.config.get("function")).may_take("training")
     if args.class_name == "BatchNormalization":
         return args.config.get("trainable") is not False
     return args.class_name in _TRAINED and any(args.config.get(key) for key in _RATES)

@@ -3,6 +3,7 @@ uses. The code is read as data and never run."""
 
 import base64
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from ckpttool.conversion.config.bytecode.arithmetic import MAX_TEXT, Formula, formula, number_text
@@ -10,37 +11,51 @@ from ckpttool.conversion.config.bytecode.code_objects import MAX_BYTES, Code, re
 from ckpttool.conversion.config.bytecode.instructions import VERSIONS, Version
 from ckpttool.escape import printable
 
-__all__ = ["computed", "may_take", "signature"]
+__all__ = ["StoredFunction"]
 
 _MAX_NAMES = 8  # of others that are shown
 _CODE_OBJECT = ("c", "\xe3")  # how marshalled code begins, where it is not in base64
 
 
-def computed(function: Any, arguments: Any = None) -> str | None:
-    """The formula of a function that Keras stored as code, with the `arguments` of its layer; None where the code is
-    more than arithmetic, or cannot be read."""
-    code, defaults = _parts(function)
-    expression = _formula(code) if isinstance(code, str) else None
-    if expression is None:
-        return None
-    values = {**_defaults(expression, defaults), **(arguments if isinstance(arguments, Mapping) else {})}
-    numbers = [(name, number_text(values.get(name))) for name in expression.used]
-    if any(number is None for _, number in numbers):
-        return None
-    notes = [", ".join(f"{name}={number}" for name, number in numbers)] if numbers else []
-    notes += ["in Python 2, whose / of integers rounds down"] if expression.rounds else []
-    text = expression.text + (f" ({'; '.join(notes)})" if notes else "")
-    return printable(text) if len(text) <= MAX_TEXT else None
+class StoredFunction:
+    """The function of a Lambda layer as Keras stored it: by its name, or as code, which is read once."""
 
+    def __init__(self, function: Any) -> None:
+        self._code, self._defaults = _parts(function)
 
-def signature(function: Any, arguments: Any = None) -> str | None:
-    """The name and the arguments of a function that Keras stored as code, as it is called by a layer with these
-    `arguments`, and the names that it uses; None where the code is no plain function's, or cannot be read."""
-    code, defaults = _parts(function)
-    raw = _bytes(code) if isinstance(code, str) else None
-    codes = [_read(version, raw) for version in VERSIONS] if raw else []
-    texts = {_signature(code, defaults, arguments) for code in codes if code is not None}
-    return printable(texts.pop(), MAX_TEXT) if len(texts) == 1 else None
+    @cached_property
+    def _codes(self) -> tuple[tuple[Version, Code], ...]:
+        """The code as each version of Python that can read it has it: it does not say which one wrote it."""
+        raw = _bytes(self._code) if isinstance(self._code, str) else None
+        codes = [(version, _read(version, raw)) for version in VERSIONS] if raw else []
+        return tuple((version, code) for version, code in codes if code is not None)
+
+    def formula(self, arguments: Any = None) -> str | None:
+        """The formula of the code, with the `arguments` of its layer; None where the code is more than arithmetic, or
+        cannot be read, or not in the same way by all versions of Python."""
+        formulas = {_formula(version, code) for version, code in self._codes} - {None}
+        expression = formulas.pop() if len(formulas) == 1 else None
+        if expression is None:
+            return None
+        values = {**_defaults(expression, self._defaults), **(arguments if isinstance(arguments, Mapping) else {})}
+        numbers = [(name, number_text(values.get(name))) for name in expression.used]
+        if any(number is None for _, number in numbers):
+            return None
+        notes = [", ".join(f"{name}={number}" for name, number in numbers)] if numbers else []
+        notes += ["in Python 2, whose / of integers rounds down"] if expression.rounds else []
+        text = expression.text + (f" ({'; '.join(notes)})" if notes else "")
+        return printable(text) if len(text) <= MAX_TEXT else None
+
+    def signature(self, arguments: Any = None) -> str | None:
+        """The name and the arguments of the function, as it is called by a layer with these `arguments`, and the names
+        that it uses; None where the code is no plain function's, or cannot be read."""
+        texts = {_signature(code, self._defaults, arguments) for _, code in self._codes}
+        return printable(texts.pop(), MAX_TEXT) if len(texts) == 1 else None
+
+    def may_take(self, argument: str) -> bool:
+        """Whether the function takes an argument of this name. One whose code cannot be read, or that is stored by its
+        name, may."""
+        return not self._codes or any(argument in code.variables for _, code in self._codes)
 
 
 def _signature(code: Code, defaults: Any, arguments: Any) -> str:
@@ -61,16 +76,6 @@ def _value(value: Any) -> str:
     return f"{value!r:.30}" if plain else number_text(value) or "..."
 
 
-def may_take(function: Any, argument: str) -> bool:
-    """Whether a function that Keras stored takes an argument of this name. One whose code cannot be read, or that is
-    stored by its name, may."""
-    code, _ = _parts(function)
-    raw = _bytes(code) if isinstance(code, str) else None
-    codes = [_read(version, raw) for version in VERSIONS] if raw else []
-    variables = [code.variables for code in codes if code is not None]
-    return not variables or any(argument in names for names in variables)
-
-
 def _parts(function: Any) -> tuple[Any, Any]:
     """The code of a function and the defaults of its arguments, in whichever form Keras wrote them: the code alone,
     with both and a closure in a list (Keras 1 and 2), or in an entry of class `__lambda__` (from 2.13 on)."""
@@ -89,17 +94,9 @@ def _defaults(formula: Formula, values: Any) -> dict[str, Any]:
     return dict(zip(formula.arguments[len(formula.arguments) - len(values) :], values, strict=True))
 
 
-def _formula(text: str) -> Formula | None:
-    """The formula of marshalled code, which does not say its version of Python: all that can read it must agree."""
-    raw = _bytes(text)
-    formulas = {_by(version, raw) for version in VERSIONS} - {None} if raw else set()
-    return formulas.pop() if len(formulas) == 1 else None
-
-
-def _by(version: Version, raw: bytes) -> Formula | None:
-    code = _read(version, raw)
+def _formula(version: Version, code: Code) -> Formula | None:
     try:
-        return formula(code, version) if code is not None else None
+        return formula(code, version)
     except ValueError:  # more than arithmetic
         return None
 
