@@ -115,7 +115,7 @@ ON_TENSORFLOW: tuple[str, ...] = (
 """Tests of the files of `BY_HAND` that ask for more: graphs, gradients, processes of their own, whole numbers of 64
 bits."""
 
-WHOLE = LIVE | BY_HAND | {"equivalence/test_conversions.py"}
+WHOLE = LIVE | BY_HAND | {"equivalence/test_conversions.py", "test_hostile.py"}
 """Files that one process runs: Keras numbers names process by process, and what one test has made serves others."""
 
 
