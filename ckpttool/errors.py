@@ -2,6 +2,7 @@
 
     CheckpointError
     +-- FileAccessError       the path cannot be read: missing, a directory, a FIFO, no permission
+    |   +-- ClaimedError      another process saves the same series of checkpoints
     +-- UnknownFormatError    the content is no checkpoint; says what it is where that is known
     +-- CorruptFileError      the content breaks its own format: truncated, wrong checksum, impossible structure
     +-- UnsafeFileError       reading on would leave the file, or cost far more than the file weighs
@@ -75,6 +76,10 @@ class CheckpointError(Exception):
 
 class FileAccessError(CheckpointError):
     """The path cannot be read at all."""
+
+
+class ClaimedError(FileAccessError):
+    """Another process saves the same series of checkpoints."""
 
 
 class UnknownFormatError(CheckpointError):

@@ -2,6 +2,8 @@
 
 import inspect
 import pickle
+import re
+from pathlib import Path
 
 import pytest
 
@@ -15,11 +17,23 @@ KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issu
 
 def test_tree() -> None:
     """Every error is a `CheckpointError`, stands in the tree drawn at the top, and can be imported from the package."""
-    assert len(KINDS) == 16
+    assert len(KINDS) == 17
     for kind in KINDS:
         assert issubclass(kind, CheckpointError)
         assert kind.__name__ in (errors.__doc__ or "")
         assert getattr(ckpttool, kind.__name__) is kind
+
+
+def test_errors_are_defined_in_one_module() -> None:
+    """No other module defines an error of ckpttool, which would be missing from the tree and from the front door."""
+    names = "|".join(kind.__name__ for kind in KINDS)
+    package = Path(ckpttool.__file__).parent
+    defining = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if re.search(rf"^ *class \w+\((.*\W)?({names})\b", path.read_text("utf-8"), re.M)
+    }
+    assert defining == {"errors.py"}
 
 
 def test_message() -> None:

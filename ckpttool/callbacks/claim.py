@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ckpttool.callbacks.scratch import PREFIX, try_lock
-from ckpttool.errors import CheckpointError, FileAccessError
+from ckpttool.errors import CheckpointError, ClaimedError, FileAccessError
 from ckpttool.io import json_text, scalars
 
 _MAX_BYTES = 1000
@@ -46,10 +46,6 @@ class _Claimant:
         except OSError:  # the process of another user
             pass
         return True
-
-
-class ClaimedError(FileAccessError):
-    """Another process saves the same files."""
 
 
 class Claim:

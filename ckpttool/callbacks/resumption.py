@@ -10,11 +10,11 @@ from keras.src.utils import io_utils
 
 from ckpttool.callbacks import generators, other_callbacks, random_states, restoration
 from ckpttool.callbacks.batches import BatchSkipper, batches_before
-from ckpttool.callbacks.claim import Claim, ClaimedError
+from ckpttool.callbacks.claim import Claim
 from ckpttool.callbacks.monitor import Monitored, numbers
 from ckpttool.callbacks.names import Names
 from ckpttool.callbacks.writer import prepare, tidy
-from ckpttool.errors import CheckpointError
+from ckpttool.errors import CheckpointError, ClaimedError
 from ckpttool.manifest import EpochLogs, Manifest, Saved
 
 

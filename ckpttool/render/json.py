@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ckpttool.manifest import Record
     from ckpttool.model.support import Support
     from ckpttool.saved_model import SavedModel
-    from ckpttool.verification import Finding, VerifyResult
+    from ckpttool.verification import VerifyResult, WeightProblem
 
 
 def listing(result: Listing, style: Style) -> str:
@@ -246,7 +246,7 @@ def _support(support: Support) -> dict[str, Any]:
     }
 
 
-def _object(finding: Finding) -> dict[str, Any]:
+def _object(finding: WeightProblem) -> dict[str, Any]:
     return {
         "status": finding.status.value,
         "accepted": finding.accepted,

@@ -15,7 +15,7 @@ from ckpttool.paths import join_path
 from ckpttool.render.style import Style, count_of
 
 if TYPE_CHECKING:
-    from ckpttool.verification import Finding, VerifyResult
+    from ckpttool.verification import VerifyResult, WeightProblem
 
 _NUMBER = re.compile(r"\d+")
 VERDICT_HEADERS = ["status", "weight", "count", "why", "what would help"]
@@ -143,9 +143,9 @@ class _Row:
         return (self.status, *(_NUMBER.sub("#", part) for part in (self.label, self.why, self.remedy)))
 
 
-def finding_rows(findings: Iterable[Finding]) -> list[list[str]]:
+def finding_rows(findings: Iterable[WeightProblem]) -> list[list[str]]:
     """The cells of a table: a row for each layer and cause; rows that differ in one number share one."""
-    layers: dict[tuple[str, ...], list[Finding]] = {}
+    layers: dict[tuple[str, ...], list[WeightProblem]] = {}
     for finding in findings:
         layers.setdefault((_status(finding), _layer(finding), _cause(finding)), []).append(finding)
     groups: dict[tuple[str, ...], list[_Row]] = {}
@@ -154,21 +154,21 @@ def finding_rows(findings: Iterable[Finding]) -> list[list[str]]:
     return [cells for group in groups.values() for cells in _gathered(group)]
 
 
-def _layer(finding: Finding) -> str:
+def _layer(finding: WeightProblem) -> str:
     """The layer that a finding is about, else the group of the stored weight."""
     if finding.slot is not None:
         return finding.slot.layer
     return finding.label.rpartition("/")[0]
 
 
-def _cause(finding: Finding) -> str:
+def _cause(finding: WeightProblem) -> str:
     """The reason without the places in it, which differ from weight to weight; empty where it is about one weight."""
     if finding.status.value in _OF_WEIGHTS:
         return ""
     return _NUMBER.sub("#", finding.why) if finding.weight is None or finding.slot is None else finding.why
 
 
-def _row(group: list[Finding]) -> _Row:
+def _row(group: list[WeightProblem]) -> _Row:
     """The row of a group of findings that share layer, status and cause."""
     first, layer = group[0], _layer(group[0])
     names = [finding.label.removeprefix(f"{layer}/") for finding in group]
@@ -214,7 +214,7 @@ def _remedy_of(row: _Row) -> str:
     return row.remedy
 
 
-def _status(finding: Finding) -> str:
+def _status(finding: WeightProblem) -> str:
     return f"({finding.status.value})" if finding.accepted else finding.status.value
 
 

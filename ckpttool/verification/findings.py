@@ -16,7 +16,7 @@ from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.spec import SpecSlot
 from ckpttool.verification import evidence, graph_state
 from ckpttool.verification.pairs import Pairing
-from ckpttool.verification.result import Finding, Status
+from ckpttool.verification.result import Status, WeightProblem
 
 _GENERATOR_STATE = "seed_generator/vars/"
 
@@ -38,7 +38,7 @@ class Allowed:
 NOTHING = Allowed()
 
 
-def findings_on(checkpoint: Checkpoint, pairing: Pairing, loader: str, allowed: Allowed) -> list[Finding]:
+def findings_on(checkpoint: Checkpoint, pairing: Pairing, loader: str, allowed: Allowed) -> list[WeightProblem]:
     """The findings on weights, slots and their pairs."""
     names = Namer.of(checkpoint, architecture_of(checkpoint))
     crossed = () if pairing.by_attributes else _crossed(checkpoint, pairing, loader, names)
@@ -46,17 +46,17 @@ def findings_on(checkpoint: Checkpoint, pairing: Pairing, loader: str, allowed: 
     return list(_with_skips(findings, pairing))
 
 
-def _leftovers(pairing: Pairing) -> Iterator[Finding]:
+def _leftovers(pairing: Pairing) -> Iterator[WeightProblem]:
     """The findings on slots and weights without a partner; a slot with the path of a weight that might fill it."""
     free = dict[tuple[int, ...], list[Weight]]()
     for weight, _ in pairing.unexpected:
         free.setdefault(weight.shape, []).append(weight)
     for slot, why in pairing.missing:
-        yield Finding(Status.MISSING, slot, None, why, _same_shape(slot, free), accepted=why == graph_state.LATE)
+        yield WeightProblem(Status.MISSING, slot, None, why, _same_shape(slot, free), accepted=why == graph_state.LATE)
     for weight, why in pairing.unexpected:
         state = _GENERATOR_STATE in weight.path
         why = "the state of a random generator, which Keras does not load" if state else why
-        yield Finding(Status.UNEXPECTED, None, weight, why, accepted=state)
+        yield WeightProblem(Status.UNEXPECTED, None, weight, why, accepted=state)
 
 
 def _same_shape(slot: SpecSlot, free: Mapping[tuple[int, ...], list[Weight]]) -> str:
@@ -67,15 +67,15 @@ def _same_shape(slot: SpecSlot, free: Mapping[tuple[int, ...], list[Weight]]) ->
     return f"the same shape is stored as {weights[0].path}" if len(weights) == 1 else ""
 
 
-def _mismatches(pairing: Pairing, allowed: Allowed) -> Iterator[Finding]:
+def _mismatches(pairing: Pairing, allowed: Allowed) -> Iterator[WeightProblem]:
     for slot, weight in pairing.pairs:
         if not shapes_fit(slot.shape, weight.shape):
             remedy = _other_layout(slot, weight)
-            yield Finding(Status.SHAPE, slot, weight, f"expected {slot.shape}, stored {weight.shape}", remedy)
+            yield WeightProblem(Status.SHAPE, slot, weight, f"expected {slot.shape}, stored {weight.shape}", remedy)
         if slot.dtype and slot.dtype != weight.dtype:
             harmless = dtypes.castable(weight.dtype, slot.dtype) and not allowed.strict_dtypes
             why = f"expected {slot.dtype}, stored {weight.dtype}, which Keras converts"
-            yield Finding(Status.DTYPE, slot, weight, why, accepted=harmless)
+            yield WeightProblem(Status.DTYPE, slot, weight, why, accepted=harmless)
 
 
 _OF_CUDNN = (("lstm_cell/bias", 1, 2), ("gru_cell/bias", 2, 1))  # axes, and how many times as many numbers with cuDNN
@@ -93,7 +93,7 @@ def _other_layout(slot: SpecSlot, weight: Weight) -> str:
     return ""
 
 
-def _crossed(checkpoint: Checkpoint, pairing: Pairing, loader: str, names: Namer) -> Iterator[Finding]:
+def _crossed(checkpoint: Checkpoint, pairing: Pairing, loader: str, names: Namer) -> Iterator[WeightProblem]:
     """The findings on pairs whose stored names say that the weight belongs to another slot."""
     owner, layers = attrgetter("layer" if loader == "path" else "group"), dict[str, str]()
     if loader != "name":
@@ -103,9 +103,11 @@ def _crossed(checkpoint: Checkpoint, pairing: Pairing, loader: str, names: Namer
     for slot, weight in pairing.pairs:
         other = layers.get(owner(slot))
         if other is not None:
-            yield Finding(Status.ORDER, slot, weight, f"would get the weights that the file stores for {other}", remedy)
+            yield WeightProblem(
+                Status.ORDER, slot, weight, f"would get the weights that the file stores for {other}", remedy
+            )
         elif slot in inside:
-            yield Finding(Status.ORDER, slot, weight, f"would get what the file stores as {inside[slot]}")
+            yield WeightProblem(Status.ORDER, slot, weight, f"would get what the file stores as {inside[slot]}")
 
 
 def _stored_names(checkpoint: Checkpoint, loader: str, names: Namer) -> tuple[Callable[[Weight], str | None], set[str]]:
@@ -121,7 +123,7 @@ def _stored_names(checkpoint: Checkpoint, loader: str, names: Namer) -> tuple[Ca
     return layer_of, {name for weight in weights if (name := layer_of(weight)) is not None}
 
 
-def _with_skips(findings: list[Finding], pairing: Pairing) -> Iterator[Finding]:
+def _with_skips(findings: list[WeightProblem], pairing: Pairing) -> Iterator[WeightProblem]:
     """The findings, those that Keras skips accepted, and one for each fitting pair that is skipped with others."""
     for finding in findings:
         reason = pairing.skipped.get(id(finding.slot or finding.weight))
@@ -133,10 +135,10 @@ def _with_skips(findings: list[Finding], pairing: Pairing) -> Iterator[Finding]:
             yield replace(finding, why=reason, accepted=True)
     for slot, weight in pairing.pairs:
         if id(slot) in pairing.skipped and shapes_fit(slot.shape, weight.shape):
-            yield Finding(Status.SKIPPED, slot, weight, pairing.skipped[id(slot)], accepted=True)
+            yield WeightProblem(Status.SKIPPED, slot, weight, pairing.skipped[id(slot)], accepted=True)
 
 
-def bad_values(pairing: Pairing, progress: Callable[[int], None]) -> Iterator[Finding]:
+def bad_values(pairing: Pairing, progress: Callable[[int], None]) -> Iterator[WeightProblem]:
     """The findings on weights that contain NaN or Inf, or cannot be read."""
     for slot, weight in pairing.pairs:
         if id(slot) in pairing.skipped:
@@ -144,13 +146,15 @@ def bad_values(pairing: Pairing, progress: Callable[[int], None]) -> Iterator[Fi
         try:
             stats = measure(weight, stats=True, progress=progress).stats
         except CheckpointError as error:
-            yield Finding(Status.VALUE, slot, weight, f"cannot be read: {error.what}")
+            yield WeightProblem(Status.VALUE, slot, weight, f"cannot be read: {error.what}")
             continue
         if stats is not None and (stats.nan or stats.inf):
-            yield Finding(Status.VALUE, slot, weight, f"{stats.nan:,} NaN and {stats.inf:,} Inf of {weight.size:,}")
+            yield WeightProblem(
+                Status.VALUE, slot, weight, f"{stats.nan:,} NaN and {stats.inf:,} Inf of {weight.size:,}"
+            )
 
 
-def accepted(finding: Finding, allowed: Allowed) -> Finding:
+def accepted(finding: WeightProblem, allowed: Allowed) -> WeightProblem:
     """The finding, accepted where the user allows it."""
     globs = {Status.MISSING: allowed.missing, Status.UNEXPECTED: allowed.unexpected}.get(finding.status, ())
     slot, weight = finding.slot, finding.weight

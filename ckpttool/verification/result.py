@@ -1,4 +1,4 @@
-"""The result of a verification: one finding for each weight with a problem, and the verdict that follows."""
+"""The result of a verification: a problem for each weight that has one, and the verdict that follows."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -23,10 +23,10 @@ class Status(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One weight that is not as the architecture expects: the slot, the stored weight, or both.
+class WeightProblem:
+    """A problem with one weight, which is not as the architecture expects: the slot, the stored weight, or both.
 
-    `why` says what is wrong, `remedy` what to do, where that is known. `accepted` says that the finding does not count
+    `why` says what is wrong, `remedy` what to do, where that is known. `accepted` says that it does not count
     against the checkpoint: the user allows it, Keras was asked to skip it, or Keras converts it without loss.
     """
 
@@ -64,7 +64,7 @@ class VerifyResult(Displayed):
     loader: str
     because: str
     keras: str
-    findings: tuple[Finding, ...]
+    findings: tuple[WeightProblem, ...]
     matched: tuple[tuple[SpecSlot, Weight], ...]
     unchecked: tuple[Weight, ...] = ()
     opaque: tuple[Opaque, ...] = ()
@@ -80,7 +80,7 @@ class VerifyResult(Displayed):
         return f"<VerifyResult {self.checkpoint.name!r}: {self.verdict}, {counts}>"
 
     @property
-    def failures(self) -> tuple[Finding, ...]:
+    def failures(self) -> tuple[WeightProblem, ...]:
         """The findings that count against the checkpoint."""
         return tuple(finding for finding in self.findings if not finding.accepted)
 

@@ -26,7 +26,7 @@ from ckpttool.verification.expectation import Expectation, expectation_of, with_
 from ckpttool.verification.findings import NOTHING, Allowed, accepted, bad_values, findings_on, matches
 from ckpttool.verification.loader_choice import chosen_loader, wrong_layout
 from ckpttool.verification.pairs import Pairing
-from ckpttool.verification.result import Finding, VerifyResult
+from ckpttool.verification.result import VerifyResult, WeightProblem
 from ckpttool.verification.state_shapes import with_stored_shapes
 
 LOADERS: Mapping[str, Callable[..., Pairing]] = MappingProxyType(
@@ -190,14 +190,14 @@ def _unread(checkpoint: Checkpoint) -> Iterator[Refusal]:
 
 
 def _outcome_in_keras(
-    pairing: Pairing, problems: list[str], findings: list[Finding], lost: list[str], loader: str
+    pairing: Pairing, problems: list[str], findings: list[WeightProblem], lost: list[str], loader: str
 ) -> str:
     if problems or pairing.raises or loader == "graph":
         return "raises"
     return "loads wrongly" if lost or any(not finding.accepted for finding in findings) else "loads"
 
 
-def _matched(pairing: Pairing, findings: list[Finding]) -> tuple[tuple[SpecSlot, Weight], ...]:
+def _matched(pairing: Pairing, findings: list[WeightProblem]) -> tuple[tuple[SpecSlot, Weight], ...]:
     """The pairs without a problem, which Keras loads."""
     wrong = {id(finding.slot) for finding in findings if not finding.accepted} | pairing.skipped.keys()
     return tuple((slot, weight) for slot, weight in pairing.pairs if id(slot) not in wrong)

@@ -1,5 +1,8 @@
 """Weights are reached by the names that `ls` shows, and values show themselves in a line."""
 
+import ast
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -66,7 +69,7 @@ def test_values_show_themselves_in_a_line(name: str) -> None:
 
 
 def test_the_front_door() -> None:
-    """Everything that is listed can be had, all errors among it."""
+    """Everything that is listed can be had, all errors among it, and type checkers find it in the same modules."""
     import ckpttool.errors as errors
 
     for name in ckpttool.__all__:
@@ -75,3 +78,8 @@ def test_the_front_door() -> None:
         name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)
     }
     assert exceptions <= set(ckpttool.__all__)
+    door = ast.parse(Path(ckpttool.__file__).read_text("utf-8"))
+    (block,) = (node for node in door.body if isinstance(node, ast.If))
+    assert all(isinstance(node, ast.ImportFrom) for node in block.body)
+    typed = [f"{node.module}.{name.name}" for node in block.body for name in node.names if name.name == name.asname]
+    assert sorted(typed) == sorted(f"{module}.{name}" for name, module in ckpttool._MODULES.items())

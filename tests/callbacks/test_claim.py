@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ckpttool.callbacks.claim import Claim, ClaimedError
-from ckpttool.errors import FileAccessError
+from ckpttool.callbacks.claim import Claim
+from ckpttool.errors import ClaimedError, FileAccessError
 
 SERIES = "{epoch}.keras"
 

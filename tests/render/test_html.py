@@ -48,7 +48,7 @@ from ckpttool.render.conversions import CONVERSION_OUTPUTS
 from ckpttool.render.graph import GRAPH_OUTPUTS
 from ckpttool.render.html import pages
 from ckpttool.reports import Report
-from ckpttool.verification import Finding, Status, VerifyResult
+from ckpttool.verification import Status, VerifyResult, WeightProblem
 from tests.render import test_checks, test_graph
 from tests.render.contract import (
     HOSTILE,
@@ -144,7 +144,7 @@ def hostile_verdict() -> VerifyResult:
     """A verification in which every text that a stranger can choose is a hostile one."""
     slots = [SpecSlot(text, text, (1, None), text, True, text, text, 0) for text in HOSTILE]
     weights = list(hostile_checkpoint().values())
-    findings = [Finding(kind, slot, weights[0], slot.path, slot.path) for kind in Status for slot in slots]
+    findings = [WeightProblem(kind, slot, weights[0], slot.path, slot.path) for kind in Status for slot in slots]
     return VerifyResult(
         Path(HOSTILE[0]) / HOSTILE[10],
         "weights-h5",

@@ -9,7 +9,7 @@ import ckpttool
 from ckpttool.model.spec import Opaque, SpecSlot
 from ckpttool.render.style import Style
 from ckpttool.render.verdicts import collapsed, finding_rows, headline, remarks, verdict_word
-from ckpttool.verification import Finding, Status
+from ckpttool.verification import Status, WeightProblem
 from tests.render.test_html import hostile_verdict
 from tests.samples import FIXTURES
 
@@ -45,7 +45,7 @@ def test_many_long_names_are_cut() -> None:
     layer = "bidirectional_1/forward_lstm_1/lstm_cell"
     weights = [f"{layer}/{name}/{part}" for name in ("kernel", "recurrent_kernel", "bias") for part in ("a", "b", "c")]
     slots = [SpecSlot("optimizer", name, (1,), "float32", False, "", "", None) for name in weights]
-    ((_, label, count, *_),) = finding_rows(Finding(Status.MISSING, slot, None, "why") for slot in slots)
+    ((_, label, count, *_),) = finding_rows(WeightProblem(Status.MISSING, slot, None, "why") for slot in slots)
     assert (len(label) < 200, count) == (True, "9")
     assert label.endswith("and 6 more}")
 
