@@ -19,9 +19,10 @@ from ckpttool.errors import (
     FileAccessError,
     UnsafeFileError,
     UnsupportedError,
-    WeightNotFoundError,
     ambiguous,
+    no_weight,
 )
+from ckpttool.escape import brief, brief_text
 from ckpttool.io import dtypes
 from ckpttool.io.facts import Facts
 from ckpttool.kinds import FORMATS, Format
@@ -93,6 +94,9 @@ class Refusal(NamedTuple):
     place: str
     detail: str
 
+    def __repr__(self) -> str:
+        return brief(self)
+
     @classmethod
     def from_error(cls, error: CheckpointError, place: str = "") -> Refusal:
         """The refusal that an error amounts to when reading goes on without the part it concerns."""
@@ -144,7 +148,7 @@ class Weight(Displayed):
         return hasattr(self.values, "elements")  # which takes a hundredth of the time of an `isinstance` of a protocol
 
     def __repr__(self) -> str:
-        return f"<Weight {self.path!r} {self.shape} {self.dtype}>"
+        return f"<Weight {brief_text(self.path)} {self.shape} {self.dtype}>"
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """The values, for `numpy.asarray`; always read anew."""
@@ -228,6 +232,8 @@ class Producer:
     generation: str = ""
     tensorflow_version: str | None = None
 
+    __repr__ = brief
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Checkpoint(Displayed, Mapping[str, Weight]):
@@ -263,7 +269,7 @@ class Checkpoint(Displayed, Mapping[str, Weight]):
         try:
             return self.weights[path]
         except KeyError:
-            raise self._missing(path) from None
+            raise no_weight(f"no weight is stored as {path!r}", path, self.weights, str(self.path)) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.weights)
@@ -319,14 +325,6 @@ class Checkpoint(Displayed, Mapping[str, Weight]):
         once, and only where the file has a checksum that was not compared when it was opened."""
         if self.check_bytes is not None:
             self.facts.once("intact", self.check_bytes)
-
-    def _missing(self, path: str) -> WeightNotFoundError:
-        import difflib
-
-        near = difflib.get_close_matches(path, self.weights, 1) if len(path) < 1000 else []
-        return WeightNotFoundError(
-            f"no weight is stored as {path!r}", path=str(self.path), hint=f"did you mean {near[0]!r}?" if near else ""
-        )
 
 
 __all__ = [

@@ -22,7 +22,7 @@ Each error carries facts: which file, where in it, what is wrong, what was expec
 next. `CheckpointError.__str__` puts them into one message.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from ckpttool.escape import printable
@@ -113,6 +113,14 @@ class WeightNotFoundError(CheckpointError, KeyError):
     """No weight is stored under the path that was asked for."""
 
     __str__ = CheckpointError.__str__
+
+
+def no_weight(what: str, name: str, names: Iterable[str], path: str) -> WeightNotFoundError:
+    """The error for a name that is none of those there are, with the nearest of them."""
+    import difflib
+
+    near = difflib.get_close_matches(name, names, 1) if len(name) < 1000 else []
+    return WeightNotFoundError(what, path=path, hint=f"did you mean {near[0]!r}?" if near else "")
 
 
 class ConversionError(UnsupportedError):

@@ -4,7 +4,14 @@ Names, versions and messages in a checkpoint may come from a stranger. None of t
 error message before it has passed through `printable`. Long texts and long lists are cut, and say so.
 """
 
+import reprlib
 from collections.abc import Sequence
+from typing import Any
+
+_LINE = 120
+_BRIEF = reprlib.Repr()
+_BRIEF.maxtuple = _BRIEF.maxlist = _BRIEF.maxdict = _BRIEF.maxset = _BRIEF.maxfrozenset = 3
+_BRIEF.maxstring, _BRIEF.maxother = 80, 50
 
 
 def printable(text: str, limit: int = 2000) -> str:
@@ -25,6 +32,24 @@ def first_of(texts: Sequence[str], most: int) -> str:
 def and_more(count: int, most: int) -> str:
     """The end of a list of which at most so many entries are shown: ` and 14 more`, or nothing where that is all."""
     return f" and {count - most:,} more" if count > most else ""
+
+
+def brief_text(text: str) -> str:
+    """The `repr` of a text, without its middle where it is long."""
+    return _BRIEF.repr(text)
+
+
+def brief(record: Any) -> str:
+    """The `repr` of a dataclass or named tuple on one line, cut where it is long: its class and the fields that are not
+    as by default."""
+    if hasattr(record, "_fields"):
+        fields = {name: record._field_defaults.get(name, _LINE) for name in record._fields}
+    else:
+        fields = {name: field.default for name, field in record.__dataclass_fields__.items() if field.repr}
+    values = ((name, getattr(record, name), default) for name, default in fields.items())
+    shown = ", ".join(f"{name}={_BRIEF.repr(value)}" for name, value, default in values if value is not default)
+    line = f"{type(record).__name__}({shown})"
+    return line if len(line) <= _LINE else f"{line[: _LINE - 4]}...)"
 
 
 def _escaped(char: str) -> str:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from ckpttool.escape import brief
+
 MAX_DEPTH = 200  # names of a path that are followed
 
 VALUE = "VARIABLE_VALUE"
@@ -50,6 +52,9 @@ class Node(NamedTuple):
     attributes: tuple[Attribute, ...] = ()
     slots: tuple[SlotVariable, ...] = ()
 
+    def __repr__(self) -> str:
+        return brief(self)
+
     def child(self, name: str) -> int | None:
         """The number of the child under a name, None where there is none."""
         return next((node for own, node in self.children if own == name), None)
@@ -64,6 +69,8 @@ class ObjectGraph:
     """The objects of a checkpoint by number; number 0 is the object that was saved."""
 
     nodes: tuple[Node, ...]
+
+    __repr__ = brief
 
     def reached(self, *starts: int, passes: Callable[[int, str], bool] = lambda node, name: True) -> dict[int, Path]:
         """The nodes that are reached from some nodes, nearest first, each with its shortest path.

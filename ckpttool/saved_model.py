@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
+from ckpttool.escape import brief
 from ckpttool.object_graph import ObjectGraph
 
 
@@ -24,6 +25,8 @@ class Signature:
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
 
+    __repr__ = brief
+
 
 @dataclass(frozen=True, slots=True)
 class LookupTable:
@@ -42,6 +45,9 @@ class KerasObject(NamedTuple):
     number: int
     identifier: str
     metadata: str = ""
+
+    def __repr__(self) -> str:
+        return brief(self)
 
 
 VariableType = tuple[str, tuple[int, ...] | None]
@@ -67,6 +73,8 @@ class SavedModel:
     keras_objects: tuple[KerasObject, ...] = field(default=(), repr=False)
     tables: Mapping[int, LookupTable] = field(default_factory=dict, repr=False)
     variable_types: Mapping[int, VariableType] = field(default_factory=dict, repr=False)
+
+    __repr__ = brief
 
     def facts(self) -> dict[str, Any]:
         """The fields as plain values, without the objects, tables and variables of the graph."""

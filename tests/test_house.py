@@ -441,7 +441,7 @@ def names_in(path: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.arg
         elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
             yield node.lineno, node.id if isinstance(node, ast.Name) else node.attr
-        elif isinstance(node, ast.alias) and node.asname:
+        elif isinstance(node, ast.alias) and node.asname and node.asname != node.name:
             yield node.lineno, node.asname
         elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
             yield node.lineno, node.name

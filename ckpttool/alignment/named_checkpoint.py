@@ -4,11 +4,12 @@ import fnmatch
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from types import MappingProxyType
+from pathlib import Path
 
 from ckpttool.alignment.names import Name, Namer
 from ckpttool.checkpoint import Checkpoint, Section, Weight
-from ckpttool.errors import WeightNotFoundError
+from ckpttool.errors import WeightNotFoundError, no_weight
+from ckpttool.escape import brief_text, first_of, printable
 from ckpttool.formats import open_checkpoint
 from ckpttool.model import Architecture, architecture_of
 
@@ -25,7 +26,7 @@ class NamedCheckpoint(Checkpoint):
         return self
 
     @property
-    def layers(self) -> "Mapping[str, Layer]":
+    def layers(self) -> "Layers":
         """The layers with weights of the model, by the names that `ckpttool ls` shows, in the order of the file."""
         return self.facts.once("layers", _layers, self)
 
@@ -40,6 +41,30 @@ class NamedCheckpoint(Checkpoint):
             expected = "a glob over layers, weights or stored paths, such as 'block5_*/kernel'"
             raise WeightNotFoundError(f"no weight matches {', '.join(globs)}", path=str(self.path), expected=expected)
         return weights
+
+
+class Layers(Mapping[str, "Layer"]):
+    """The layers of a checkpoint that have weights, by the names that `ckpttool ls` shows."""
+
+    __slots__ = ("_layers", "_path")
+
+    def __init__(self, path: Path, layers: "Mapping[str, Layer]") -> None:
+        self._path, self._layers = path, layers
+
+    def __getitem__(self, name: str) -> "Layer":
+        try:
+            return self._layers[name]
+        except KeyError:
+            raise no_weight(f"no layer with weights is called {name!r}", name, self._layers, str(self._path)) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __repr__(self) -> str:
+        return f"<Layers of {self._path.name!r}: {printable(first_of(list(self._layers), 3), 80)}>"
 
 
 class Layer(Mapping[str, Weight]):
@@ -64,8 +89,8 @@ class Layer(Mapping[str, Weight]):
         return len(self._weights)
 
     def __repr__(self) -> str:
-        weights = ", ".join(f"{name} {weight.shape}" for name, weight in self._weights.items())
-        return f"<Layer {self.name!r}: {weights}>"
+        weights = [f"{name} {weight.shape}" for name, weight in self._weights.items()]
+        return f"<Layer {brief_text(self.name)}: {printable(first_of(weights, 3), 60)}>"
 
 
 def open(path: str | os.PathLike[str], architecture: Architecture | None = None) -> NamedCheckpoint:
@@ -92,12 +117,12 @@ def _computed_names(checkpoint: NamedCheckpoint) -> "tuple[tuple[Weight, Name], 
     return tuple((weight, namer.name(weight)) for weight in checkpoint.values())
 
 
-def _layers(checkpoint: NamedCheckpoint) -> "Mapping[str, Layer]":
+def _layers(checkpoint: NamedCheckpoint) -> Layers:
     by_layer = dict[str, dict[str, Weight]]()
     for weight, name in _names(checkpoint):
         if weight.section is Section.MODEL:
             by_layer.setdefault(name.layer, {})[name.label] = weight
-    return MappingProxyType({name: Layer(name, MappingProxyType(weights)) for name, weights in by_layer.items()})
+    return Layers(checkpoint.path, {name: Layer(name, weights) for name, weights in by_layer.items()})
 
 
 def _matches(weight: Weight, name: Name, globs: tuple[str, ...]) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from ckpttool.checkpoint import Checkpoint
+from ckpttool.escape import brief
 from ckpttool.formats.assets import asset_sizes, read_assets
 from ckpttool.formats.weight_paths import keras3_path
 from ckpttool.model.layers.layer_type import Trait
@@ -35,6 +36,9 @@ class Lookup(NamedTuple):
     entries: int | None = None
     file: str = ""
     is_padded: bool = False
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     @property
     def asset(self) -> str:

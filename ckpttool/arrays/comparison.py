@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ckpttool.escape import brief
+
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
@@ -65,6 +67,8 @@ class Comparison:
     nan_lost: int = 0
     inf_gained: int = 0
     inf_lost: int = 0
+
+    __repr__ = brief
 
     @property
     def identical(self) -> bool:

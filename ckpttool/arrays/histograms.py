@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from ckpttool.escape import brief
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -33,6 +35,8 @@ class Histogram:
     exponent: int = 0
     first: int = 0
     counts: tuple[int, ...] = ()
+
+    __repr__ = brief
 
     @property
     def width(self) -> float:

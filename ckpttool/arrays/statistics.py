@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ckpttool.arrays.histograms import Histogram, block_histogram
 from ckpttool.arrays.magnitudes import Magnitudes
 from ckpttool.checkpoint import Weight
+from ckpttool.escape import brief
 from ckpttool.io.dtypes import values_of
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Stats:
     maximum: float | None = None
     mean: float | None = None
     m2: float = 0.0
+
+    __repr__ = brief
 
     @property
     def std(self) -> float | None:
@@ -108,6 +111,9 @@ class Picture(NamedTuple):
 
     histogram: Histogram
     magnitudes: tuple[float, ...] = ()
+
+    def __repr__(self) -> str:
+        return brief(self)
 
 
 class Measurement(NamedTuple):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ckpttool.checks.requirements import Requirements, Thresholds
 from ckpttool.checks.rule import Severity
+from ckpttool.escape import brief
 
 ALL = "ALL"
 """Stands for every rule."""
@@ -37,6 +38,8 @@ class PathIgnore:
     codes: tuple[str, ...] = field(metadata=CODES)
     reason: str = field(metadata=TEXT)
 
+    __repr__ = brief
+
     def covers(self, path: str, code: str) -> bool:
         """Whether the entry ignores this rule in this checkpoint."""
         return _longest(code, self.codes) >= 0 and self.matches(path)
@@ -63,6 +66,8 @@ class Policy:
     per_path_ignores: tuple[PathIgnore, ...] = ()
     thresholds: Thresholds = field(default_factory=Thresholds)
     requirements: Requirements = field(default_factory=Requirements)
+
+    __repr__ = brief
 
     def counts(self, code: str) -> bool:
         """Whether a rule counts."""

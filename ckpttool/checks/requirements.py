@@ -4,6 +4,8 @@ nothing is required."""
 import math
 from dataclasses import dataclass, field
 
+from ckpttool.escape import brief
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
@@ -50,3 +52,5 @@ class Requirements:
     frozen: tuple[str, ...] = ()
     largest_change: float = math.inf
     sha256: str = ""
+
+    __repr__ = brief

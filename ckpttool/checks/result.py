@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ckpttool.checks.rule import Finding, Severity
+from ckpttool.escape import brief
 from ckpttool.notebook import Displayed
 
 
@@ -12,6 +13,8 @@ class Suppressed:
 
     finding: Finding
     reason: str
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class FileReport:
     findings: tuple[Finding, ...] = ()
     suppressed: tuple[Suppressed, ...] = ()
     unchecked: tuple[str, ...] = ()
+
+    __repr__ = brief
 
     def verdict(self, fail_on: Severity | None) -> str:
         """The verdict: "findings" where one fails the check, else "not checked" where something could not be checked,

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
+from ckpttool.escape import brief
+
 
 class Severity(IntEnum):
     """The severity of a rule: `INFO` is worth knowing, `WARNING` worth a look, `ERROR` should not be deployed."""
@@ -33,6 +35,8 @@ class Rule:
     why: str
     remedy: str
 
+    __repr__ = brief
+
     def fails(self, fail_on: Severity | None) -> bool:
         """Whether its findings fail a check: from this severity on; with None errors, and warnings about safety."""
         if fail_on is None:
@@ -48,6 +52,8 @@ class Finding:
     rule: Rule
     where: str
     detail: str
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True, slots=True)

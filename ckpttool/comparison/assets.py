@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ckpttool.alignment.vocabularies import FILE, INNER, by_keras3_path
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.errors import CheckpointError
+from ckpttool.escape import brief
 from ckpttool.formats.assets import read_assets
 from ckpttool.model import architecture_of
 from ckpttool.model.architecture_parts import part_in
@@ -30,6 +31,8 @@ class AssetChange:
     b: str
     removed: int | None = None
     added: int | None = None
+
+    __repr__ = brief
 
     def inverted(self) -> "AssetChange":
         """The change from the second checkpoint to the first."""

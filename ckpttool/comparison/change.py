@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
+from ckpttool.escape import brief
+
 
 class Absent(Enum):
     """The mark in place of a value that a config does not have; null is a value."""
@@ -41,6 +43,8 @@ class ConfigChange:
     new: Any
     kind: str
     new_layer: str = ""
+
+    __repr__ = brief
 
     def inverted(self) -> "ConfigChange":
         """The change from the second checkpoint to the first."""

@@ -17,6 +17,7 @@ from ckpttool.comparison.matches import Evidence, Layers, Match, Matches, by_con
 from ckpttool.comparison.result import Diff, Move, Pair, Side, State, in_order
 from ckpttool.comparison.weights import Unit, Units, units_of
 from ckpttool.errors import CheckpointError
+from ckpttool.escape import brief
 from ckpttool.inspection.info import Optimizer, optimizer_of
 from ckpttool.model import Architecture, architecture_of
 
@@ -44,6 +45,8 @@ class Scope:
     architecture: Architecture | None = None
     exact: bool = False
     pictures: bool = False
+
+    __repr__ = brief
 
     def takes(self, unit: Unit) -> bool:
         """Whether a weight is compared."""

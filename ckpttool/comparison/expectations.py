@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ckpttool.comparison.result import Diff, Pair
 from ckpttool.comparison.weights import Unit
 from ckpttool.errors import CheckpointError
+from ckpttool.escape import brief
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,8 @@ class UnmetExpectation:
     glob: str
     weight: str
     actual: str
+
+    __repr__ = brief
 
 
 def unmet_expectations(

@@ -13,6 +13,7 @@ from ckpttool.comparison.assets import AssetChange
 from ckpttool.comparison.change import VERSION, ConfigChange
 from ckpttool.comparison.matches import Evidence
 from ckpttool.comparison.weights import Unit
+from ckpttool.escape import brief
 from ckpttool.notebook import Displayed
 
 PARTS = ("structure", "values", "config", "optimizer", "assets")
@@ -33,6 +34,8 @@ class Pair:
     comparison: Comparison | None = None
     problem: str = ""
     histograms: tuple[Histogram, Histogram] | None = None
+
+    __repr__ = brief
 
     @property
     def changed(self) -> bool:
@@ -58,6 +61,8 @@ class LayerChange:
     new_layer: str
     pairs: tuple[Pair, ...]
 
+    __repr__ = brief
+
     @property
     def comparison(self) -> Comparison:
         """The comparison of all compared values of the layer, as one."""
@@ -76,6 +81,8 @@ class Move:
     evidence: Evidence
     swapped: bool = False
 
+    __repr__ = brief
+
     def inverted(self) -> Move:
         """The move from the second checkpoint to the first."""
         return replace(self, layer=self.new_layer, new_layer=self.layer)
@@ -91,6 +98,8 @@ class State:
     pairs: tuple[Pair, ...] = ()
     removed: tuple[Unit, ...] = ()
     added: tuple[Unit, ...] = ()
+
+    __repr__ = brief
 
     @property
     def is_changed(self) -> bool:
@@ -120,6 +129,8 @@ class Restated:
     what: str
     where: tuple[str, ...]
 
+    __repr__ = brief
+
     def inverted(self) -> Restated:
         """The same change, seen from the second checkpoint."""
         return replace(self, side={"a": "b", "b": "a"}[self.side])
@@ -133,6 +144,8 @@ class Side:
     kind: str
     producer: Producer
     size: int
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True, slots=True)

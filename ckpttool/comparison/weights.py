@@ -10,6 +10,7 @@ from ckpttool.alignment.assembly import is_reversed, weight_of
 from ckpttool.alignment.names import Namer
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.errors import CheckpointError
+from ckpttool.escape import brief
 from ckpttool.model import Architecture
 from ckpttool.paths import join_path
 
@@ -34,6 +35,8 @@ class Unit:
     slot: bool = False
     trainable: bool | None = None
     weight: Weight = field(default=None, repr=False, compare=False)  # type: ignore[assignment]
+
+    __repr__ = brief
 
     @property
     def name(self) -> str:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from ckpttool.escape import brief
+
 
 class Edit(NamedTuple):
     """A kind of edit: its name, what it does, and when the edited model computes what the old one did.
@@ -15,6 +17,9 @@ class Edit(NamedTuple):
     does: str
     exact: str
     differs_without: bool = False
+
+    def __repr__(self) -> str:
+        return brief(self)
 
 
 class Applied(NamedTuple):
@@ -31,6 +36,9 @@ class Applied(NamedTuple):
         """Whether Keras 3 computes other results without the edit at this place."""
         return self.edit.differs_without and not self.is_default
 
+    def __repr__(self) -> str:
+        return brief(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Remark:
@@ -38,6 +46,8 @@ class Remark:
 
     where: str
     what: str
+
+    __repr__ = brief
 
 
 class NeedKind(str, Enum):
@@ -56,6 +66,8 @@ class Need(Remark):
 
     kind: NeedKind = NeedKind.CLASS
     module: str = ""
+
+    __repr__ = brief
 
 
 @dataclass(slots=True)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ckpttool.escape import brief
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -21,6 +23,8 @@ class Options:
     optimizer: bool = True
     builtins: frozenset[str] = frozenset()
     part: str = ""
+
+    __repr__ = brief
 
 
 PLAIN = Options()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ckpttool.conversion.journal import Applied, Need, Remark
 from ckpttool.conversion.prove.keras_run import Prediction
+from ckpttool.escape import brief
 from ckpttool.notebook import Displayed
 
 
@@ -16,6 +17,8 @@ class Transform:
     weight: str
     stored: tuple[str, ...]
     changes: tuple[str, ...]
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from ckpttool.alignment.architectures import load_architecture
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.errors import CheckpointError, ConfigError, UnknownFormatError
-from ckpttool.escape import first_of
+from ckpttool.escape import brief, first_of
 from ckpttool.formats import open_checkpoint
 from ckpttool.inspection.slot_sizes import nbytes_of
 from ckpttool.inspection.stored_weights import StoredWeights, stored_weights
@@ -49,6 +49,8 @@ class LayerCost:
     flops: int | None
     outputs_nbytes: int | None
     reason: str = ""
+
+    __repr__ = brief
 
     def with_others(self, layer: str, others: Sequence[LayerCost]) -> LayerCost:
         """The cost of this layer and others, as that of one layer of this name."""

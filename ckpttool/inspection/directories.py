@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.errors import CheckpointError
-from ckpttool.escape import printable
+from ckpttool.escape import brief, printable
 from ckpttool.formats import checkpoints_in, open_checkpoint
 from ckpttool.inspection.listing import Choice, Listing, list_checkpoint, own_architecture
 from ckpttool.notebook import Displayed
@@ -31,6 +31,9 @@ class Summary(NamedTuple):
     record: "Record | None" = None
     managed: "ManagedEntry | None" = None
     messages: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return brief(self)
 
 
 @dataclass(frozen=True, slots=True)

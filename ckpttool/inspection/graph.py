@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ckpttool.errors import CheckpointError
+from ckpttool.escape import brief
 from ckpttool.inspection.slot_sizes import params_of
 from ckpttool.model import Architecture
 from ckpttool.model.architecture_parts import model_args
@@ -52,6 +53,8 @@ class GraphLayer:
     is_output: bool = False
     hidden: int = 0
     change: str = ""
+
+    __repr__ = brief
 
     @property
     def title(self) -> str:

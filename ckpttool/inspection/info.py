@@ -15,6 +15,7 @@ from ckpttool.alignment.vocabularies import (
 )
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
 from ckpttool.errors import CheckpointError
+from ckpttool.escape import brief
 from ckpttool.formats import open_checkpoint
 from ckpttool.inspection.listing import Choice, Listing, Total, list_checkpoint
 from ckpttool.io import scalars
@@ -56,6 +57,9 @@ class Optimizer(NamedTuple):
     learning_rate: float | None
     learning_rate_from: str
     weights: int
+
+    def __repr__(self) -> str:
+        return brief(self)
 
 
 @dataclass(frozen=True, slots=True)

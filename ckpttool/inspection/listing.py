@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ckpttool.alignment.names import Name, Namer
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
 from ckpttool.errors import CheckpointError
+from ckpttool.escape import brief
 from ckpttool.formats import open_checkpoint
 from ckpttool.formats.assets import asset_sizes
 from ckpttool.notebook import Displayed
@@ -46,6 +47,9 @@ class Row(NamedTuple):
     problem: str = ""
     picture: Picture | None = None
 
+    def __repr__(self) -> str:
+        return brief(self)
+
 
 class LayerRow(NamedTuple):
     """One layer of a listing and the rows of its weights; no rows for a layer without weights."""
@@ -57,6 +61,9 @@ class LayerRow(NamedTuple):
     rows: tuple[Row, ...]
     graph: LayerGraph | None = None
     cost: LayerCost | None = None
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     @classmethod
     def of(cls, rows: Sequence[Row], graph: LayerGraph | None = None, cost: LayerCost | None = None) -> LayerRow:
@@ -178,6 +185,8 @@ class Choice:
     graph: bool = False
     pictures: bool = False
     cost: InputShapes | None = None
+
+    __repr__ = brief
 
     @property
     def reads(self) -> bool:

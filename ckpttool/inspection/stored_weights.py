@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ckpttool.checkpoint import Checkpoint, Section
+from ckpttool.escape import brief
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class StoredWeights:
 
     by_dtype: Mapping[str, int]
     in_file: int | None
+
+    __repr__ = brief
 
     @property
     def nbytes(self) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ckpttool.errors import CheckpointError
+from ckpttool.escape import brief
 from ckpttool.io import json_text
 from ckpttool.io.budget import LEAST_STEPS, Budget
 from ckpttool.io.replacement import replace_file
@@ -27,6 +28,8 @@ class Record:
     saved: Saved
     best: bool
     damage: str
+
+    __repr__ = brief
 
 
 _BUDGET_FACTOR = 16  # times the budget of a checkpoint: after a long training a manifest has thousands of entries

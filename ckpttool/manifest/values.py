@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from ckpttool.escape import brief
+
 
 class State(str, Enum):
     """The state of an entry's file: being written, complete, being replaced, or being deleted."""
@@ -75,6 +77,8 @@ class Saved:
     generators: Mapping[str, str] = field(default_factory=dict)
     generators_before: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, float | str] = field(default_factory=dict)
+
+    __repr__ = brief
 
     @property
     def complete(self) -> bool:

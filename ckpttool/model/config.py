@@ -10,6 +10,7 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from ckpttool.escape import brief
 from ckpttool.io.facts import Facts
 from ckpttool.model import numpy_values
 from ckpttool.model.class_names import ALIASES, snake_case
@@ -44,6 +45,8 @@ class Layer:
     input_shape: Shape | None = None
     is_model: bool = False
     entry: Any = field(default=None, repr=False, compare=False)
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True, slots=True, repr=False)

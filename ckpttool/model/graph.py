@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ckpttool.errors import ConfigError
+from ckpttool.escape import brief
 from ckpttool.model.sizes import Inputs, Shape, is_integer, read_shape
 
 MAX_DEPTH = 64
@@ -36,6 +37,8 @@ class Tensor:
     shape: Shape | None = None
     dtype: str | None = None
     sizes: Shape | None = None
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True, slots=True)

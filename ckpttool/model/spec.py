@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ckpttool.errors import ConfigError
+from ckpttool.escape import brief
 from ckpttool.model.architecture_parts import model_args, part_in
 from ckpttool.model.config import Architecture
 from ckpttool.model.layouts import Place, aliases_in, empty_in, lookups_in, opaque_in, optimizers_in, places_of
@@ -41,6 +42,8 @@ class SpecSlot:
     group: str
     index: int | None
 
+    __repr__ = brief
+
     @property
     def label(self) -> str:
         """The name of the weight for people: `encoder/dense/kernel`."""
@@ -55,6 +58,8 @@ class Opaque:
     layer: str
     class_name: str
     path: str
+
+    __repr__ = brief
 
     @property
     def group(self) -> str:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ckpttool.errors import CheckpointError
+from ckpttool.escape import brief
 from ckpttool.model.architecture_parts import model_args
 from ckpttool.model.arguments import Args
 from ckpttool.model.config import Architecture
@@ -23,6 +24,9 @@ class LayerGraph(NamedTuple):
 
     outputs: tuple[Outputs, ...]
     inbound: tuple[Tensor, ...] = ()
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     @property
     def shapes(self) -> tuple[Shape | None, ...]:

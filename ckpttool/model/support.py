@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ckpttool.checkpoint import Checkpoint
+from ckpttool.escape import brief
 from ckpttool.model import Architecture
 from ckpttool.model.buildability import (
     Buildability,
@@ -20,6 +21,9 @@ class Support(NamedTuple):
 
     writer: Generation
     buildability: Buildability
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     @property
     def obstacles(self) -> tuple[Obstacle, ...]:

@@ -5,6 +5,7 @@ from enum import Enum
 from pathlib import Path
 
 from ckpttool.checkpoint import Weight
+from ckpttool.escape import brief
 from ckpttool.model.spec import Opaque, SpecSlot
 from ckpttool.model.support import Support
 from ckpttool.notebook import Displayed
@@ -36,6 +37,8 @@ class WeightProblem:
     why: str
     remedy: str = ""
     accepted: bool = False
+
+    __repr__ = brief
 
     @property
     def label(self) -> str:

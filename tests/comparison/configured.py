@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ckpttool.checkpoint import Producer
@@ -72,12 +72,17 @@ def changes(a: Any, b: Any, renamed: dict[str, str] | None = None) -> list[tuple
     ]
 
 
+def texts(changes: Iterable[ConfigChange]) -> list[str]:
+    """The changes, whole and sorted, as texts: NaN is itself in them."""
+    return sorted(repr([getattr(change, field.name) for field in fields(change)]) for change in changes)
+
+
 def both_ways(a: Configs, b: Configs, renamed: dict[str, str] | None = None) -> tuple[ConfigChange, ...]:
     """The changes, after a look from the other side and at each side alone; no input is modified."""
     before = copy.deepcopy((a, b))
     differences = config_changes(a, b, renamed or {})
     back = config_changes(b, a, {new: old for old, new in (renamed or {}).items()})
-    assert sorted(repr(change.inverted()) for change in back) == sorted(map(repr, differences))
+    assert texts(change.inverted() for change in back) == texts(differences)
     assert config_changes(a, a) == config_changes(b, b) == ()
     assert repr(before) == repr((a, b))
     return differences

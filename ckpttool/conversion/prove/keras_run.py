@@ -10,6 +10,7 @@ from subprocess import PIPE, TimeoutExpired
 from typing import Any, NamedTuple
 
 from ckpttool.errors import ChildError, NoKerasError, ProofError
+from ckpttool.escape import brief
 from ckpttool.io import child_processes
 
 SECONDS = 600
@@ -44,6 +45,8 @@ class Prediction:
     compiled: bool
     difference: float | None = None
     old: str = ""
+
+    __repr__ = brief
 
 
 class Proof(NamedTuple):

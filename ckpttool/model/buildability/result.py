@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from ckpttool.escape import brief
+
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
@@ -19,6 +21,8 @@ class Obstacle:
     why: str
     outside: bool = False
     backend: str = ""
+
+    __repr__ = brief
 
     @property
     def description(self) -> str:
@@ -43,6 +47,8 @@ class OwnObject:
     where: str
     module: str = ""
 
+    __repr__ = brief
+
 
 @dataclass(frozen=True, slots=True)
 class Buildability:
@@ -57,6 +63,8 @@ class Buildability:
     compile_obstacles: tuple[Obstacle, ...] = ()
     unknown: tuple[OwnObject, ...] = ()
     misread: tuple[Obstacle, ...] = ()
+
+    __repr__ = brief
 
     def own_names(self, compiled: bool = True) -> tuple[str, ...]:
         """The names of the own classes and functions that the user has to give, also those to compile the model with
