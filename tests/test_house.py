@@ -5,13 +5,15 @@ import functools
 import gc
 import importlib
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+import ckpttool
 from ckpttool.cli import COMMANDS
 from ckpttool.formats import FORMATS
 from ckpttool.formats.hdf5_layouts import LAYOUTS
@@ -262,6 +264,53 @@ def test_sizes(path: Path) -> None:
             assert (node.end_lineno or 0) - node.lineno < 50, f"{ids(path)}: {node.name}"
 
 
+CALLED_FROM_OUTSIDE = {
+    "_repr_html_",  # by notebooks
+    "format_commands", "get_command", "list_commands",  # by click
+    "latest", "load_latest",  # by users, from ckpttool.callbacks
+    "on_epoch_end", "on_test_batch_end", "on_train_batch_end", "on_train_begin",  # by Keras
+    "readable", "readinto", "seekable",  # by io.BufferedReader
+}  # fmt: skip
+
+
+def defined(path: Path) -> Iterator[tuple[ast.stmt, str]]:
+    """The functions, classes and constants of a module, and the methods of its classes."""
+    for node in tree(path).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node, node.name
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (
+                (node, name.id) for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)
+            )
+        if isinstance(node, ast.ClassDef):
+            yield from ((method, method.name) for method in node.body if isinstance(method, ast.FunctionDef))
+
+
+def loaded(parts: Iterable[ast.AST]) -> Counter[str]:
+    """The names that are used, as variables of a module."""
+    return Counter(node.id for node in parts if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
+
+
+def test_nothing_is_for_tests_alone() -> None:
+    """What the package defines is used in the package, or public: nothing is there for its tests alone."""
+    elsewhere = {word for page in PACKAGE.rglob("*.html") for word in re.findall(r"\w+", page.read_text("utf-8"))}
+    elsewhere |= CALLED_FROM_OUTSIDE | set(ckpttool.__all__)
+    for path in MODULES:
+        for node in nodes(path):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+                elsewhere.add(node.attr)
+            elif isinstance(node, ast.ImportFrom) and room(path) != "__init__":
+                elsewhere |= {alias.name for alias in node.names}
+    unused = list[str]()
+    for path in MODULES:
+        here = loaded(nodes(path))
+        for node, name in defined(path):
+            if not name.startswith("__") and name not in elsewhere and here[name] == loaded(ast.walk(node))[name]:
+                unused.append(f"{ids(path)}: {name}")
+    assert unused == []
+
+
 def is_there(module: ModuleType, name: str) -> bool:
     """Whether a module has what it lists; what is made for Keras may need it."""
     try:
@@ -313,7 +362,6 @@ def test_outputs_are_complete() -> None:
 
 def test_formats_are_complete() -> None:
     """Every layout of HDF5 is a format; every format that Keras or TensorFlow writes is among the fixtures."""
-    import ckpttool
     from tests.samples import FIXTURES
 
     kinds = set()

@@ -20,9 +20,6 @@ NAME, CLASS, TRAINABLE, DTYPE = "name", "class", "trainable", "dtype"
 ARGUMENT, CONNECTION = "hyper-parameter", "connection"
 COMPILE, OPTIMIZER, VERSION = "compile", "optimizer", "version"
 
-KINDS = (REMOVED, ADDED, NAME, CLASS, CONNECTION, ARGUMENT, DTYPE, TRAINABLE, COMPILE, OPTIMIZER, VERSION)
-"""The kinds of changes, in the order in which they are listed."""
-
 _OPPOSITE = {ADDED: REMOVED, REMOVED: ADDED}
 
 

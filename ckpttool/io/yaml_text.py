@@ -22,7 +22,6 @@ MAX_NUMBER = 1_000  # characters; sums of many parts of sixty take long
 MAX_DEPTH = 200
 MAX_AXES = 32  # of a NumPy array
 
-_TUPLE = "tag:yaml.org,2002:python/tuple"
 _NUMPY_SCALAR = "tag:yaml.org,2002:python/object/apply:numpy.core.multiarray.scalar"
 _NUMPY_ARRAY = "tag:yaml.org,2002:python/object/apply:numpy.core.multiarray._reconstruct"
 _PLAIN = "tag:yaml.org,2002:"

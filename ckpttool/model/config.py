@@ -92,10 +92,6 @@ class Architecture:
         """The layers by their `path`."""
         return {layer.path: layer for layer in self.layers}
 
-    def by_place(self) -> dict[tuple[str, ...], Layer]:
-        """The layers by their path in the layout of `.weights.h5`."""
-        return {layer.place: layer for layer in self.layers}
-
 
 def read_architecture(config: Any, version: str | None = None) -> Architecture | None:
     """The architecture that a config describes, or None where it is no config of a model with layers; `version` is the

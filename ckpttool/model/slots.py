@@ -124,16 +124,6 @@ def in_weights_order(part: Part) -> list[tuple[tuple[str, ...], Slot]]:
     return [(chains[owner], slot) for (owner, _), slot in _owned(part).items()]
 
 
-def in_legacy_order(part: Part) -> list[tuple[tuple[str, ...], Slot]]:
-    """The weights of a layer and the objects inside it, in the order of Keras 3's legacy `.h5`: trainable ones first.
-
-    Each comes with the names of the objects down to it. For a layer that builds its children, the stored name is made
-    of these names and that of the slot; layers of a Functional model were built before it and lack its name.
-    """
-    chains = {"/".join(path): names for path, names, _ in _walk(part)}
-    return [(chains[owner], slot) for (owner, _), slot in owned_in_legacy_order(part)]
-
-
 def owned_in_legacy_order(part: Part) -> list[tuple[tuple[str, str], Slot]]:
     """The weights in the order of Keras 3's legacy `.h5`, each with the path of its owner below the part and its name.
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ckpttool.checkpoint import Producer
-from ckpttool.comparison.change import ABSENT, KINDS, ConfigChange
+from ckpttool.comparison.change import ABSENT, ConfigChange
 from ckpttool.comparison.configs import config_changes, layer_pairs
 from tests.comparison.configured import (
     Configs,
@@ -453,9 +453,8 @@ def test_what_is_no_model() -> None:
     assert [(difference.key, difference.old, difference.new) for difference in differences] == [("config.1.a", 2, 3)]
 
 
-def test_kinds() -> None:
-    """Every change is of a kind that is in the list; removed and added change places when a change is inverted."""
-    assert {row[4] for row in changes(MLP, functional(image(), dense("z", "x")))} <= set(KINDS)
+def test_inverted_kinds() -> None:
+    """Removed and added change places when a change is inverted."""
     change = ConfigChange("a", "", "Dense", ABSENT, "layer removed", "a")
     assert change.inverted() == ConfigChange("a", "", ABSENT, "Dense", "layer added", "a")
     assert change.inverted().inverted() == change

@@ -10,8 +10,9 @@ from ckpttool.model.arguments import Args
 from ckpttool.model.layers.table import ALIASES, LAYERS, WEIGHTLESS
 from ckpttool.model.parts import part_of
 from ckpttool.model.sizes import Shape
-from ckpttool.model.slots import Part, Slot, in_legacy_order, in_path_layout, in_weights_order
+from ckpttool.model.slots import Part, Slot, in_path_layout, in_weights_order
 from tests.model.layer_cases import Case, Spec, all_cases
+from tests.model.legacy_order import in_legacy_order
 from tests.recorded import recorded
 
 CASES = all_cases(tuple(sorted(WEIGHTLESS)))

@@ -16,7 +16,8 @@ from ckpttool.model.generations.generation import Generation, generation_of
 from ckpttool.model.generations.normalization import normalized
 from ckpttool.model.generations.stored_order import StoredSlot, stored_order
 from ckpttool.model.parts import part_of
-from ckpttool.model.slots import Part, in_legacy_order, in_path_layout, in_weights_order
+from ckpttool.model.slots import Part, in_path_layout, in_weights_order
+from tests.model.legacy_order import in_legacy_order
 from tests.samples import FIXTURES, TRUE_FILES, live
 
 # Files whose model has layers that are no part of Keras; all else in them is known.

@@ -11,8 +11,9 @@ from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import MAX_DEPTH, Args
 from ckpttool.model.layers.table import LAYERS
 from ckpttool.model.parts import part_of
-from ckpttool.model.slots import Part, in_legacy_order, in_path_layout
+from ckpttool.model.slots import Part, in_path_layout
 from tests.loops import for_each
+from tests.model.legacy_order import in_legacy_order
 from tests.speeds import examples, is_full, one_of_each
 from tests.work import Calls
 

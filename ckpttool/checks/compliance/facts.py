@@ -25,8 +25,6 @@ from ckpttool.errors import CheckpointError
 
 _COUNTER = 2  # values of an integer weight that is a counter or a seed
 
-Fact = Callable[[Checkpoint, Requirements], Iterator[Outcome]]
-
 
 def facts(subject: Subject) -> Iterator[Outcome]:
     """The requirements that the checkpoint does not meet, or does not allow to check."""

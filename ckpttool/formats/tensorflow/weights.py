@@ -23,8 +23,6 @@ from ckpttool.io.sources import FileSource, outside
 
 _WEIGHT_STEPS = 30
 MAX_SHARDS = 400  # of which each is an open file
-TEXT = "string"
-"""The dtype of texts."""
 
 
 class Role(NamedTuple):

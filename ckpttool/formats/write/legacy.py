@@ -1,20 +1,18 @@
-"""The legacy layout of Keras 3: HDF5 files of weights by layer, and of whole models.
+"""The legacy layout of Keras 3: HDF5 files of weights by layer.
 
-As Keras 3.15 writes it (`save_model_to_hdf5`, `save_weights_to_hdf5_group`, keras/src/legacy/saving/
+As Keras 3.15 writes it (`save_weights_to_hdf5_group`, keras/src/legacy/saving/
 legacy_h5_format.py), but for bfloat16: Keras stores opaque bytes there, which it then cannot load; here it is a float.
 """
 
 import itertools
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ckpttool.checkpoint import Weight
 from ckpttool.errors import UnsupportedError
 from ckpttool.formats.write.block_copy import Progress, copy, silent
-from ckpttool.formats.write.hdf5 import Layout, layout
+from ckpttool.formats.write.hdf5 import layout
 from ckpttool.formats.write.messages import Attribute, Attributes, Fixed, coded_text
 from ckpttool.io.replacement import replacing
 
@@ -36,16 +34,6 @@ class Layers:
     backend: str = "tensorflow"
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A whole model: its weights, its config, how it is compiled and the state of its optimizer, if any."""
-
-    layers: Layers
-    config: Any
-    training_config: Any = None
-    optimizer: Named = field(default_factory=dict)
-
-
 @dataclass(slots=True)
 class _File:
     """One HDF5 file in the making."""
@@ -53,16 +41,16 @@ class _File:
     weights: dict[str, Weight] = field(default_factory=dict)
     attributes: dict[str, Attributes] = field(default_factory=dict)
 
-    def add_layers(self, base: str, model: Layers) -> None:
-        """Add the groups of all layers below `base`, which is empty or ends in a slash."""
+    def add_layers(self, model: Layers) -> None:
+        """Add the groups of all layers."""
         attributes: dict[str, Attribute] = {
             "backend": model.backend.encode(),
             "keras_version": model.keras_version.encode(),
         }
-        self.attributes[base.rstrip("/")] = attributes | names_attributes("layer_names", list(model.layers))
+        self.attributes[""] = attributes | names_attributes("layer_names", list(model.layers))
         for name, weights in model.layers.items():
-            self.add_group(base + name, weights)
-        self.add_group(f"{base}top_level_model_weights", model.own)
+            self.add_group(name, weights)
+        self.add_group("top_level_model_weights", model.own)
 
     def add_group(self, path: str, weights: Named) -> None:
         """Add a group that lists its weights."""
@@ -90,37 +78,9 @@ def names_attributes(attribute: str, names: Sequence[str]) -> dict[str, Attribut
     return {f"{attribute}{number}": Fixed(coded[start:stop], width) for number, (start, stop) in parts}
 
 
-def weights_layout(model: Layers) -> Layout:
-    """The HDF5 file of weights only."""
-    file = _File()
-    file.add_layers("", model)
-    return layout(file.weights, file.attributes)
-
-
-def model_layout(model: Model) -> Layout:
-    """The HDF5 file of a whole model."""
-    file = _File()
-    attributes: dict[str, Attribute] = {"keras_version": model.layers.keras_version, "backend": model.layers.backend}
-    attributes["model_config"] = json.dumps(model.config).encode()
-    if model.training_config is not None:
-        attributes["training_config"] = json.dumps(model.training_config).encode()
-    file.attributes[""] = attributes
-    file.add_layers("model_weights/", model.layers)
-    if model.optimizer:
-        file.add_group("optimizer_weights", model.optimizer)
-    return layout(file.weights, file.attributes)
-
-
 def write_weights(path: str | os.PathLike[str], model: Layers, on_progress: Progress = silent) -> None:
     """Write a legacy `.h5` of weights only."""
-    _write(path, weights_layout(model), on_progress)
-
-
-def write_model(path: str | os.PathLike[str], model: Model, on_progress: Progress = silent) -> None:
-    """Write a legacy `.h5` of a whole model."""
-    _write(path, model_layout(model), on_progress)
-
-
-def _write(path: str | os.PathLike[str], layout: Layout, on_progress: Progress) -> None:
+    contents = _File()
+    contents.add_layers(model)
     with replacing(path) as file:
-        copy(layout.blocks(), file, on_progress)
+        copy(layout(contents.weights, contents.attributes).blocks(), file, on_progress)

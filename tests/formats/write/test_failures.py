@@ -39,7 +39,6 @@ LAYOUTS: dict[str, Write] = {
     "keras": _keras,
     "directory": _directory,
     "legacy": lambda path, weights: legacy.write_weights(path / "a.h5", _layers(weights)),
-    "model": lambda path, weights: legacy.write_model(path / "a.h5", legacy.Model(_layers(weights), {})),
 }
 each_layout = pytest.mark.parametrize("write", LAYOUTS.values(), ids=LAYOUTS)
 

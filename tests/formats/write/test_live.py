@@ -202,17 +202,6 @@ def test_legacy_weights(saved: Saved) -> None:
     saved.check(saved.model)
 
 
-def test_legacy_model(saved: Saved) -> None:
-    """A legacy `.h5` of a whole model is that of Keras, which loads it, bfloat16 too."""
-    theirs, ours = saved.files[".h5"], saved.folder / "ours.h5"
-    with ckpttool.open(theirs) as checkpoint:
-        state = {weight.name or "": weight for weight in checkpoint.section(Section.OPTIMIZER)}
-        compiled = checkpoint.training_config
-        legacy.write_model(ours, legacy.Model(layers_of(checkpoint), checkpoint.config, compiled, state))
-    check_legacy(saved, ours, theirs)
-    saved.check(saved.keras.models.load_model(ours, compile=False))  # Keras does not find its own loss "mse" again
-
-
 def test_names_of_a_config(saved: Saved) -> None:
     """The objects that a config tells have the paths, the names and the order that Keras gives them; what it does not
     tell has no weights of its own."""

@@ -9,9 +9,10 @@ from ckpttool.model.generations.generation import Generation
 from ckpttool.model.generations.normalization import normalized
 from ckpttool.model.generations.stored_order import StoredSlot, stored_order
 from ckpttool.model.parts import part_of
-from ckpttool.model.slots import Part, in_legacy_order
+from ckpttool.model.slots import Part
 from tests.loops import for_each
 from tests.model.generations.cases import ALL, Case
+from tests.model.legacy_order import in_legacy_order
 
 
 def part_and_entry(case: Case) -> tuple[Part, Any]:
