@@ -9,8 +9,7 @@ from typing import Any
 import ckpttool
 from ckpttool import CheckpointError, Choice, errors
 from tests.loops import for_each
-from tests.samples import FIXTURES, INDEX
-from tests.speeds import is_full, one_of_each
+from tests.samples import FIXTURES, INDEX, of_each_kind
 
 CHECKPOINTS = [
     name
@@ -86,12 +85,7 @@ def walls(value: Any, seen: set[int], keep: list[Any]) -> Iterator[str]:
         yield from walls(member, seen, keep)
 
 
-def kind_of(name: str) -> list[str]:
-    """The writer of a fixture and its format."""
-    return [f"{name.partition('/')[0]} {Path(name).suffixes}"]
-
-
-@for_each(CHECKPOINTS if is_full() else one_of_each(CHECKPOINTS, kind_of))
+@for_each(of_each_kind(CHECKPOINTS))
 def test_values_show_themselves_in_a_line(name: str, tmp_path: Path) -> None:
     """No value that the front door gives of any fixture takes more than a line."""
     for call in results(FIXTURES / name, tmp_path):

@@ -103,9 +103,8 @@ def _crossed(checkpoint: Checkpoint, pairing: Pairing, loader: str, names: Namer
     for slot, weight in pairing.pairs:
         other = layers.get(owner(slot))
         if other is not None:
-            yield WeightProblem(
-                Status.ORDER, slot, weight, f"would get the weights that the file stores for {other}", remedy
-            )
+            why = f"would get the weights that the file stores for {other}"
+            yield WeightProblem(Status.ORDER, slot, weight, why, remedy)
         elif slot in inside:
             yield WeightProblem(Status.ORDER, slot, weight, f"would get what the file stores as {inside[slot]}")
 
@@ -149,9 +148,8 @@ def bad_values(pairing: Pairing, progress: Callable[[int], None]) -> Iterator[We
             yield WeightProblem(Status.VALUE, slot, weight, f"cannot be read: {error.what}")
             continue
         if stats is not None and (stats.nan or stats.inf):
-            yield WeightProblem(
-                Status.VALUE, slot, weight, f"{stats.nan:,} NaN and {stats.inf:,} Inf of {weight.size:,}"
-            )
+            why = f"{stats.nan:,} NaN and {stats.inf:,} Inf of {weight.size:,}"
+            yield WeightProblem(Status.VALUE, slot, weight, why)
 
 
 def accepted(finding: WeightProblem, allowed: Allowed) -> WeightProblem:
