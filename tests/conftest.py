@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from hypothesis import settings
 
 from ckpttool.cli import main
 from tests import keras_by_hand
+from tests.children import children
 from tests.corpus import ADVERSARIAL
 from tests.samples import FIXTURES
 from tests.speeds import BY_HAND, FRAMEWORKS, LIVE, LIVE_TESTS, LONG, ON_TENSORFLOW, is_full, scope
@@ -140,6 +142,20 @@ def _hand_signals_on() -> None:
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_child_left() -> Generator[None]:
+    """Fails at the end of a run, in each process of it, where a child that a test has started still runs."""
+    before = children()
+    yield
+    gc.collect()  # readers end their children when they are forgotten
+    for _ in range(100):  # one that was killed takes a moment to end
+        left = [child for child in children() if child not in before]
+        if not left:
+            return
+        time.sleep(0.1)
+    pytest.fail("\n".join(["children of tests still run:", *left]))
 
 
 @pytest.fixture(scope="session")
