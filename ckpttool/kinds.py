@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from ckpttool.escape import brief
+
 
 class Format(NamedTuple):
     """A kind of checkpoint: its title for people, the suffixes of its files, and what it is beside.
@@ -22,6 +24,9 @@ class Format(NamedTuple):
     is_of_tensorflow: bool = False
     is_saved_model: bool = False
     is_foreign: bool = False
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     @property
     def is_legacy(self) -> bool:
