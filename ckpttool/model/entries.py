@@ -10,18 +10,20 @@ MODULES_OF_MODELS: Mapping[str, str] = MappingProxyType(
 )
 """The modules of Keras 3.15's models in configs; its layers are in `keras.layers`."""
 
-_OLD = ("tf_keras", "tensorflow.keras", "tensorflow.python.keras")
-_OPERATIONS = ("keras.ops", "keras.src.ops")
+_KERAS_3 = ("keras.",)
+_OLD = ("tf_keras.", "tensorflow.keras.", "tensorflow.python.keras.")
+_KERAS = (*_KERAS_3, *_OLD)
+_OPERATIONS = ("keras.ops.", "keras.src.ops.")
 
 
 def is_keras(module: Any) -> bool:
     """Whether a module is Keras's own, under any name that Keras has had. `keras_hub` and the like are others'."""
-    return _is_within(module, ("keras", *_OLD))
+    return _is_within(module, _KERAS)
 
 
 def is_keras_3(module: Any) -> bool:
     """Whether a module is `keras` itself or inside it, where Keras 3 looks for its own classes."""
-    return _is_within(module, ("keras",))
+    return _is_within(module, _KERAS_3)
 
 
 def is_old_keras(module: Any) -> bool:
@@ -41,7 +43,7 @@ def holds_operations(module: Any) -> bool:
 
 
 def _is_within(module: Any, packages: tuple[str, ...]) -> bool:
-    return isinstance(module, str) and f"{module}.".startswith(tuple(f"{package}." for package in packages))
+    return isinstance(module, str) and f"{module}.".startswith(packages)
 
 
 def is_foreign(entry: Mapping[str, Any]) -> bool:

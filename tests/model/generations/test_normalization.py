@@ -164,6 +164,14 @@ def test_renamed_of_keras_2(old: str, new_class: str, config: dict[str, Any], ex
             object_of("initializer", "GlorotUniform", seed=None),
         ),
         (
+            "kernel_initializer",  # as TensorFlow 1 wrote it
+            {
+                "class_name": "VarianceScaling",
+                "config": {"scale": 2, "mode": "fan_in", "distribution": "truncated_normal"},
+            },
+            object_of("initializer", "HeNormal", seed=None),
+        ),
+        (
             "kernel_initializer",
             {"class_name": "VarianceScaling", "config": {"scale": 3.0, "mode": "fan_in", "distribution": "normal"}},
             object_of("initializer", "VarianceScaling", scale=3.0, mode="fan_in", distribution="truncated_normal"),
