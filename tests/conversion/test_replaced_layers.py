@@ -6,7 +6,7 @@ import pytest
 
 from ckpttool.conversion.config.other_packages import STATE_MODULE
 from ckpttool.conversion.config.rewriter import rewrite
-from ckpttool.conversion.journal import Journal
+from ckpttool.conversion.journal import Applied, Journal
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.layers.internal_layers import INTERNAL_LAYERS
 from tests.conversion.of_generation import of_generation
@@ -106,7 +106,7 @@ def test_a_layer_outside_keras_layers() -> None:
         assert (entry["module"], entry["registered_name"]) == (new, "LayerScale")
         assert {key: entry["config"][key] for key in arguments} == arguments
         assert "batch_input_shape" not in entry["config"]
-        assert [edit for edit in journal.edits if edit.where == "old"] == [(STATE_MODULE, "old", new)]
+        assert [edit for edit in journal.edits if edit.where == "old"] == [Applied(STATE_MODULE, "old", new)]
 
 
 def test_the_activation_of_addons_with_an_argument() -> None:
