@@ -4,7 +4,8 @@ A quick run replays the answers; a full one asks Keras again and fails where it 
 
     python -m tests.recorded [NAME ...]
 
-to ask the Keras that is installed. It writes its answers and prints what has changed.
+to ask the Keras that is installed. It writes its answers, and the tables of ckpttool that follow from Keras, and prints
+what has changed. With `--long` it also asks what takes half an hour.
 """
 
 import gzip
@@ -24,8 +25,19 @@ ASKING = {
     "layers": "tests.model.live_layers",
     "layer_shapes": "tests.model.shapes.live_layer_shapes",
     "operation_shapes": "tests.model.shapes.live_operation_shapes",
+    "buildability": "tests.model.buildability.live_answers",
+    "constructors": "tests.model.buildability.live_constructors",
 }
 """The modules that ask live Keras: `answers()` of each gives a JSON value for each question."""
+LONG = ("constructors",)
+"""Recordings that take half an hour, so that no run of the tests asks for them."""
+TABLES = (
+    "tests.model.live_defaults",
+    "tests.model.buildability.live_names",
+    "tests.model.buildability.live_constructors",
+    "tests.dangers.live_modelling",
+)
+"""The modules that make tables of ckpttool of what Keras says, or of a recording: `text()` is for the file `PATH`."""
 
 _SHOWN = 400  # characters of an answer
 
@@ -102,14 +114,20 @@ def numbered(names: Iterable[str]) -> list[str]:
     return unique
 
 
-def main(names: list[str]) -> None:
+def main(arguments: list[str]) -> None:
     """Asks anew, prints what has changed, and writes."""
-    for name in names or ASKING:
+    quick = [name for name in ASKING if name not in LONG or "--long" in arguments]
+    for name in [name for name in arguments if name != "--long"] or quick:
         recording = asked(name)
         before = recorded(name) if (FOLDER / f"{name}.jsonl.gz").exists() else Recording("nothing", {})
         new = changes(before, recording) if before.answers else [f"{len(recording.answers)} answers"]
         print(f"{name}:", *(f"  {line}" for line in new or ["as before"]), sep="\n")
         write(name, recording)
+    recorded.cache_clear()
+    for table in map(importlib.import_module, TABLES):
+        text = table.text()
+        print(f"{table.PATH.name}:", "as before" if table.PATH.read_text("utf-8") == text else "has changed")
+        table.PATH.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

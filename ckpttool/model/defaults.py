@@ -1,6 +1,6 @@
 """The default arguments of the constructors of Keras 3.15, which count where a config leaves an argument out.
 
-`defaults.json` beside this module has them, a line for each class; `python -m tests.model.live_defaults` writes it,
+`defaults.json` beside this module has them, a line for each class; `python -m tests.recorded` writes it,
 and a test compares it with live Keras. An object with default arguments is written as its name ("glorot_uniform"), a
 dtype policy likewise; null where the default follows from other arguments. Arguments without a default are under
 `required`; the arguments of all layers are under `Layer`, the exceptions under `refused`.

@@ -37,7 +37,7 @@ def keras() -> ModuleType:
 
 
 def test_the_table_is_that_of_live_keras(keras: ModuleType) -> None:
-    """The names that a config may use are those of Keras 3.15; `python -m tests.dangers.live_modelling` renews them."""
+    """The names that a config may use are those of Keras 3.15; `python -m tests.recorded` renews them."""
     stored = json.loads(PATH.read_text())
     live = table()
     assert stored["functions"] == live["functions"]

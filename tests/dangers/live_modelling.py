@@ -1,6 +1,6 @@
 """The names that live Keras 3.15 lets a config use: the content of ckpttool/dangers/modelling.json.
 
-Run as `python -m tests.dangers.live_modelling` to write it. What Keras 2.15 and older had besides, `older`, cannot be
+Run as `python -m tests.recorded` to write it. What Keras 2.15 and older had besides, `older`, cannot be
 asked any more and is kept as it is.
 """
 
@@ -83,15 +83,10 @@ def _applications() -> Iterator[str]:
             yield f"keras.applications.{name}"
 
 
-def written(content: dict[str, Any]) -> str:
-    """The table as text, a line for each module."""
+def text() -> str:
+    """The table as the file holds it, a line for each module, with the names of older Keras that are there."""
     sections = []
-    for key, places in content.items():
+    for key, places in {**table(), "older": json.loads(PATH.read_text("utf-8"))["older"]}.items():
         lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(names)}" for name, names in places.items())
         sections.append(f"{json.dumps(key)}: {{\n{lines}\n}}")
     return "{\n" + ",\n".join(sections) + "\n}\n"
-
-
-if __name__ == "__main__":
-    allowed = json.loads(PATH.read_text(encoding="utf-8"))["older"]
-    PATH.write_text(written({**table(), "older": allowed}), encoding="utf-8")

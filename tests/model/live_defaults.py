@@ -1,6 +1,6 @@
 """The defaults of the constructors of live Keras 3.15: the content of ckpttool/model/defaults.json.
 
-Run as `python -m tests.model.live_defaults` to write it.
+`python -m tests.recorded` writes it.
 """
 
 import inspect
@@ -233,7 +233,3 @@ def text() -> str:
         lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(of)}" for name, of in classes.items())
         parts.append(f"{json.dumps(kind)}: {{\n{lines}\n}}")
     return "{\n" + ",\n".join(parts) + "\n}\n"
-
-
-if __name__ == "__main__":
-    PATH.write_text(text())

@@ -1,6 +1,6 @@
 """The names of Keras 3.15: its classes and functions by module, and by the short names of configs.
 
-`names.json` beside this module holds them; `python -m tests.model.buildability.live_names` writes it, and a test
+`names.json` beside this module holds them; `python -m tests.recorded` writes it, and a test
 compares it with live Keras. A class is told by its place, the module that defines it and its name
 ("keras.src.layers.core.dense.Dense"), a function by its module and name with a colon between.
 """

@@ -1,6 +1,6 @@
 """The constructors of Keras 3.15: which arguments each class takes, and what values.
 
-`constructors.json` beside this module holds them; `python -m tests.model.buildability.live_constructors` writes
+`constructors.json` beside this module holds them; `python -m tests.recorded` writes
 it from what live Keras took and refused. A rule is the name of a function in `rules`.
 """
 

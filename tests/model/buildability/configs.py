@@ -27,6 +27,11 @@ class Config:
     config: Any
     training: Any = None
 
+    @classmethod
+    def of(cls, question: str) -> "Config":
+        """The config that a recorded question is about."""
+        return cls(**json.loads(question))
+
     def __str__(self) -> str:
         return f"{self.name} by {self.loader}"
 

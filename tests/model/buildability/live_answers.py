@@ -6,6 +6,9 @@ import json
 from typing import Any, NamedTuple
 
 from tests.live import keras
+from tests.model.buildability.configs import Config
+from tests.recorded import recorded
+from tests.speeds import is_full, is_slow
 
 OWN = ("Could not locate class", "Could not locate function", "Unknown layer", "is not a KerasSaveable subclass")
 
@@ -15,6 +18,15 @@ class Answer(NamedTuple):
 
     building: str
     compiling: str
+
+
+def answers() -> dict[str, Any]:
+    """The answers of Keras for the configs that are recorded, in a full run of the tests for every tenth: the error
+    that it raises, for building and for compiling."""
+    questions = sorted(recorded("buildability").answers)[:: 10 if is_full() and not is_slow() else 1]
+    configs = {question: Config.of(question) for question in questions}
+    asked = {question: ask(of.loader, of.config, of.training) for question, of in configs.items()}
+    return {question: [text.partition(":")[0] for text in answer] for question, answer in asked.items()}
 
 
 def ask(loader: str, config: Any, training: Any = None) -> Answer:

@@ -1,8 +1,7 @@
 """The arguments that constructors of live Keras 3.15 take and refuse, and the table that follows from them.
 
-`python -m tests.model.buildability.live_constructors ask` asks live Keras, which takes half an hour of one core,
-and records its answers in recorded_constructors.json.gz; without `ask` it writes
-ckpttool/model/buildability/constructors.json from the record.
+`python -m tests.recorded --long` asks live Keras, which takes half an hour of one core, and records its answers under
+fixtures/recorded; the table, ckpttool/model/buildability/constructors.json, is written from the record.
 
 The record holds of every class that Keras makes from a config: `base`, a whole config that it takes; `args`, for each
 argument a 1 or 0 for every value of `BATTERY` put in its place, `?` where it was not asked; `required` and `extra`
@@ -12,7 +11,6 @@ beside it.
 
 import copy
 import functools
-import gzip
 import importlib
 import inspect
 import json
@@ -35,12 +33,12 @@ from tests.model.buildability.constructor_hints import (
     NOT_REQUIRED,
     PINNED,
 )
+from tests.recorded import recorded
 
 PATH = Path(table.__file__).with_name("constructors.json")
-RECORD = Path(__file__).with_name("recorded_constructors.json.gz")
 
 
-def ask() -> dict[str, Any]:
+def answers() -> dict[str, Any]:
     """The answers of live Keras, by the place of the class; bases are those of the record that is there."""
     known = record()
     return {
@@ -118,8 +116,7 @@ def takes(cls: Any, config: dict[str, Any]) -> bool:
 
 def record() -> dict[str, Any]:
     """The recorded answers."""
-    constructors: dict[str, Any] = json.loads(gzip.decompress(RECORD.read_bytes()))
-    return constructors
+    return recorded("constructors").answers
 
 
 @functools.cache
@@ -226,9 +223,3 @@ def text() -> str:
     """The table as the file holds it: a line for each class."""
     lines = ",\n".join(f"  {json.dumps(place)}: {json.dumps(row)}" for place, row in rows().items())
     return '{\n"classes": {\n' + lines + "\n}\n}\n"
-
-
-if __name__ == "__main__":
-    if "ask" in sys.argv:
-        RECORD.write_bytes(gzip.compress(json.dumps(ask()).encode(), mtime=0))
-    PATH.write_text(text())

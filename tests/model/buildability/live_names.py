@@ -1,6 +1,6 @@
 """The classes and functions that live Keras 3.15 finds by name: the content of ckpttool/model/buildability/names.json.
 
-Run as `python -m tests.model.buildability.live_names` to write it.
+`python -m tests.recorded` writes it.
 """
 
 import importlib
@@ -120,7 +120,3 @@ def text() -> str:
         lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(' '.join(of))}" for key, of in lists.items())
         parts.append(f"{json.dumps(group)}: {{\n{lines}\n}}")
     return "{\n" + ",\n".join(parts) + "\n}\n"
-
-
-if __name__ == "__main__":
-    PATH.write_text(text())

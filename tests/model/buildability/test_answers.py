@@ -1,10 +1,7 @@
 """Whether Keras builds a config: our answers beside Keras's, recorded and live."""
 
-import gzip
-import json
 import os
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +10,8 @@ import pytest
 from ckpttool.model.buildability import Buildability, buildability_of_h5, buildability_of_json, buildability_of_keras
 from tests.corpus import CORPUS, CORPUS_2, FIELD, needs_corpus, needs_corpus_2, needs_field
 from tests.model.buildability.configs import Config, configs_in
+from tests.recorded import recorded
 from tests.samples import FIXTURES
-
-RECORDED = Path(__file__).with_name("recorded_answers.jsonl.gz")
 
 
 def answer(loader: str, config: Any, training: Any) -> Buildability:
@@ -37,23 +33,15 @@ def disagreement(own: Buildability, building: str, compiling: str) -> str:
     return f"Keras: {building or compiling or 'builds and compiles'}; ours: {own}"
 
 
-def recorded() -> Iterator[tuple[Config, str, str]]:
-    """The configs that Keras was asked about, and what it said."""
-    for line in gzip.decompress(RECORDED.read_bytes()).splitlines():
-        value = json.loads(line)
-        config = Config(value["name"], value["loader"], value["config"], value["training"])
-        yield config, value["building"], value["compiling"]
-
-
 def test_recorded_answers() -> None:
     """Our answers are those that Keras 3.15 gave for layers on inputs of all shapes, and for mutated configs."""
-    count, wrong = 0, []
-    for config, building, compiling in recorded():
-        count += 1
+    answers, wrong = recorded("buildability").answers, []
+    for question, (building, compiling) in answers.items():
+        config = Config.of(question)
         difference = disagreement(answer(config.loader, config.config, config.training), building, compiling)
         wrong += [f"{config}: {difference}"] if difference else []
-    assert count > 6000
-    assert not wrong, f"{len(wrong)} of {count}: {wrong[:3]}"
+    assert len(answers) > 6000
+    assert not wrong, f"{len(wrong)} of {len(answers)}: {wrong[:3]}"
 
 
 @pytest.fixture(scope="module")
