@@ -8,7 +8,7 @@ _ENDED = "Z", "X"  # its parent has not asked for its exit code
 
 def children(process: int | None = None) -> list[str]:
     """The children of a process, by default of this one, that still run: the number and the command line of each."""
-    parent, found = process or os.getpid(), list[str]()
+    parent, running = process or os.getpid(), list[str]()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             state, owner, *_ = (folder / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
@@ -16,5 +16,5 @@ def children(process: int | None = None) -> list[str]:
         except OSError:  # it ended meanwhile
             continue
         if int(owner) == parent and state not in _ENDED:
-            found.append(f"{folder.name} {command}")
-    return found
+            running.append(f"{folder.name} {command}")
+    return running

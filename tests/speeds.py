@@ -16,14 +16,14 @@ FRAMEWORKS = ("jax", "keras", "tensorflow", "tf_keras", "torch")
 
 LIVE = frozenset(
     """
-    callbacks/test_kerass_own.py
+    callbacks/test_keras_tests.py
     callbacks/test_matrix.py
     callbacks/test_mirrored.py
     checks/test_live_safety.py
     comparison/test_arguments_live.py
     comparison/test_generations_live.py
     conversion/test_every_layer.py
-    conversion/test_gone.py
+    conversion/test_removed_layers.py
     conversion/test_lent_vocabularies.py
     conversion/test_old_models.py
     conversion/test_own_classes.py
@@ -80,7 +80,7 @@ BY_HAND = frozenset(
 (tests/training_by_hand.py)."""
 
 LONG: tuple[str, ...] = (
-    "callbacks/test_killing.py",
+    "callbacks/test_kills.py",
     "callbacks/test_writer.py::test_killed_at_every_step",
     "checks/test_hostile_safety.py",
     "checks/test_safety_of_files.py::test_bombs",

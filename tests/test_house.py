@@ -395,13 +395,12 @@ CLOCKS = re.compile(
 )
 WITH_CLOCKS = {
     "benchmarks/": "by hand: compares seconds",
-    "callbacks/test_signals.py": "waits for children, and no longer than a deadline",
     "checks/runner.py": "notes the seconds of a check, which tests hold to what never ends",
     "conversion/channels_first_layers.py": "by hand: ends what never ends",
     "floods.py": "ends what never ends",
     "formats/differential.py": "by hand: says how long it took",
     "formats/h5py_view.py": "ends h5py where it hangs on a file: whatever ckpttool says of that is right",
-    "formats/hdf5/making.py": "ends what never ends",
+    "formats/hdf5/small_files.py": "ends what never ends",
     "formats/hdf5/test_chunk_child.py": "reads which limits a child of the package has",
     "formats/tensorflow/test_hostile_commands.py": "holds to what never ends",
     "fuzzing.py": "by hand: says how long it took",
@@ -483,10 +482,11 @@ VAGUE = frozenset("said given what those it one much thing things".split())
 DIALECT = frozenset("gone is_gone today todays whose as_it_is kerass".split())
 """Words of a private dialect: a layer is removed, a name is that of Keras 3, a file is unchanged."""
 PLAIN = (
-    "ckpttool/", "tests/alignment/", "tests/arrays/", "tests/callbacks/", "tests/checks/", "tests/cli/",
-    "tests/comparison/", "tests/conversion/", "tests/dangers/", "tests/equivalence/", "tests/field/", "tests/floods.py",
-    "tests/formats/", "tests/fuzzing.py",
-    "tests/habits/", "tests/io/", "tests/model/", "tests/render/", "tests/test_manifest.py", "tests/verification/",
+    "ckpttool/", "tests/alignment/", "tests/arrays/", "tests/benchmarks/", "tests/callbacks/", "tests/checks/",
+    "tests/children.py", "tests/cli/", "tests/comparison/", "tests/conversion/", "tests/dangers/", "tests/equivalence/",
+    "tests/field/", "tests/floods.py", "tests/formats/", "tests/fuzzing.py", "tests/habits/", "tests/inspection/",
+    "tests/io/", "tests/model/", "tests/render/", "tests/test_front_door.py", "tests/test_manifest.py",
+    "tests/verification/",
 )  # fmt: skip
 """The rooms that are free of both; a room of the tests that is rewritten joins them."""
 PUBLIC = {

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.benchmarks.inputs import WEIGHTS, Inputs, inputs_in
-from tests.benchmarks.measuring import Command, Measurement, in_turn
+from tests.benchmarks.measurement import Command, Measurement, in_turn
 from tests.formats.tensorflow import writer
 
 PEERS = Path(__file__).parent / "peers"
@@ -57,7 +57,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Result:
-    """What a comparison came to."""
+    """The result of a comparison."""
 
     comparison: Comparison
     ours: Sequence[Measurement]
@@ -113,7 +113,7 @@ def _options() -> argparse.Namespace:
 
 
 def comparisons(inputs: Inputs) -> Iterator[Comparison]:
-    """What is compared with what, and the targets."""
+    """The comparisons, and their targets."""
     ls = _ckpttool("ls", inputs.weights)
     if shutil.which("h5ls"):
         yield Comparison(ls, Command("h5ls -r", ("h5ls", "-r", str(inputs.weights)), WEIGHTS))
@@ -176,7 +176,7 @@ def _against_old(checkout: str | None, directory: Path) -> Iterator[Comparison]:
         return
     model, legacy = str(FIXTURES / "keras3/mlp.keras"), str(FIXTURES / "keras2.15/mlp.h5")
     target = str(directory / "small.keras")
-    for limit, words in (
+    for limit, arguments in (
         (1.0, ("ls", model)),
         (1.0, ("info", model)),
         (1.0, ("check", "--no-config", model)),
@@ -184,13 +184,13 @@ def _against_old(checkout: str | None, directory: Path) -> Iterator[Comparison]:
         (1 / 1.3, ("diff", model, model)),
         (1 / 1.3, ("convert", legacy, target, "--force", "--dry-run")),
     ):
-        ours, other = (_from(root, words) for root in (str(FIXTURES.parent), checkout))
+        ours, other = (_from(root, arguments) for root in (str(FIXTURES.parent), checkout))
         yield Comparison(ours, replace(other, title=f"{other.title} before"), limit, by_processor=True)
 
 
-def _from(root: str, words: Sequence[str]) -> Command:
+def _from(root: str, arguments: Sequence[str]) -> Command:
     code = f"import sys; sys.path.insert(0, {root!r}); from ckpttool.__main__ import main; main()"
-    return Command(f"small {words[0]}", (sys.executable, "-c", code, *words))
+    return Command(f"small {arguments[0]}", (sys.executable, "-c", code, *arguments))
 
 
 def _diffs(inputs: Inputs) -> Iterator[Comparison]:
@@ -250,9 +250,9 @@ def _diff(title: str, a: Path, b: Path, code: int) -> Command:
     return Command(f"ckpttool {title} {a.name.split('.')[0]}", argv, code=code)
 
 
-def _ckpttool(words: str, file: Path) -> Command:
-    argv = (sys.executable, "-m", "ckpttool", *words.split(), str(file))
-    return Command(f"ckpttool {words} {file.name}", argv, WEIGHTS)
+def _ckpttool(command: str, file: Path) -> Command:
+    argv = (sys.executable, "-m", "ckpttool", *command.split(), str(file))
+    return Command(f"ckpttool {command} {file.name}", argv, WEIGHTS)
 
 
 def _graph(architecture: Path) -> Command:
@@ -273,10 +273,10 @@ def measured(comparison: Comparison, runs: int, directory: Path) -> Result:
 def line(result: Result) -> str:
     """One result for people."""
     other = result.comparison.other
-    found = f"{result.comparison.ours.title:<34}{_figures(result.ours)}"
+    lines = f"{result.comparison.ours.title:<34}{_figures(result.ours)}"
     if other is not None and result.ratio is not None:
-        found += f"{other.title:<34}{_figures(result.other)}{_ratio(result.ratio):>10}"
-    return found.rstrip()
+        lines += f"{other.title:<34}{_figures(result.other)}{_ratio(result.ratio):>10}"
+    return lines.rstrip()
 
 
 def _figures(measurements: Sequence[Measurement]) -> str:

@@ -61,31 +61,31 @@ def main() -> int:
     """Prints a line for each model that is not equal, and the score."""
     options = _options()
     if options.python:
-        made = [options.python, GENERATOR, options.folders[0], "--seed", options.seed, "--count", options.count]
-        subprocess.run([str(part) for part in made], check=True, cwd=GENERATOR.parent)
+        command = [options.python, GENERATOR, options.folders[0], "--seed", options.seed, "--count", options.count]
+        subprocess.run([str(part) for part in command], check=True, cwd=GENERATOR.parent)
     score, classes = Counter[str](), set[str]()
     with judge_of(options.judge) as judge:
         for folder in options.folders:
             for model in json.loads((folder / "manifest.json").read_text())["models"]:
-                told, why = outcome(folder, model, judge)
-                score[told] += 1
+                result, why = outcome(folder, model, judge)
+                score[result] += 1
                 classes |= set(model["classes"])
-                if told in ("other", "failed", "other step"):
-                    print(f"{folder.name}/{model['name']}: {told}: {why}", flush=True)
-    print(", ".join(f"{count} {told}" for told, count in score.most_common()), f"of {score.total()}")
+                if result in ("other", "failed", "other step"):
+                    print(f"{folder.name}/{model['name']}: {result}: {why}", flush=True)
+    print(", ".join(f"{count} {result}" for result, count in score.most_common()), f"of {score.total()}")
     print(f"{len(classes)} classes")
     return 1 if {"other", "failed", "other step"} & score.keys() else 0
 
 
 def outcome(folder: Path, model: dict[str, Any], judge: Judge = judged) -> tuple[str, str]:
-    """What became of a model, and why."""
+    """The outcome for a model, and the reason."""
     with tempfile.TemporaryDirectory() as scratch:
         target = Path(scratch, "new.keras")
-        gone = REFUSED & set(model["classes"])
+        refused = REFUSED & set(model["classes"])
         try:
             result = converted(folder, model, target)
         except ConversionError as error:
-            known = gone or all(ARGUMENT in refusal.what for refusal in error.refusals)
+            known = refused or all(ARGUMENT in refusal.what for refusal in error.refusals)
             return ("refused", "") if known else ("failed", str(error))
         except Exception as error:
             return "failed", f"{type(error).__name__}: {error}"

@@ -103,9 +103,9 @@ def _unwritten(file: h5py.File, name: str, shape: tuple[int, ...]) -> h5py.Datas
     settings.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
     settings.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
     space = h5py.h5s.create_simple(shape)
-    made = h5py.Dataset(h5py.h5d.create(file.id, name.encode(), h5py.h5t.IEEE_F32LE, space, settings))
-    assert made.id.get_storage_size() == 4 * math.prod(shape)
-    return made
+    dataset = h5py.Dataset(h5py.h5d.create(file.id, name.encode(), h5py.h5t.IEEE_F32LE, space, settings))
+    assert dataset.id.get_storage_size() == 4 * math.prod(shape)
+    return dataset
 
 
 if __name__ == "__main__":

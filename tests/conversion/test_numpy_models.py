@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ckpttool.conversion import convert
-from tests.conversion import test_gone, test_old_layers
+from tests.conversion import test_old_layers, test_removed_layers
 from tests.conversion.judge import numbered
 from tests.conversion.numpy_model import NumpyModel
 from tests.corpus import FIELD, needs_field
@@ -17,7 +17,7 @@ from tests.field.test_holders import AS_LSTM, CUDNN, parallel
 from tests.speeds import is_full, one_of_each
 
 # Masks and rarer layers are left to Keras itself.
-REMOVED = [case for case in test_gone.CASES if not case[1].startswith("mask")]
+REMOVED = [case for case in test_removed_layers.CASES if not case[1].startswith("mask")]
 RARE = """
     atrous conv1d conv2d_th conv_lstm elu hard_sigmoid_rnn masking maxout pooling prelu relu_options repeat_permute
     softmax_axis thresholded_relu
@@ -36,8 +36,8 @@ def kinds(case: tuple[str, str]) -> list[object]:
 @pytest.mark.parametrize(("writer", "name"), REMOVED if is_full() else one_of_each(REMOVED[::-1], kinds))
 def test_layers_that_keras_3_has_no_more(writer: str, name: str, tmp_path: Path) -> None:
     """Merges, activations with weights, locally connected layers, of Keras 1.2.2, 2.2.4 and 2.15."""
-    convert(test_gone.unpacked(writer, name, tmp_path), tmp_path / "new.keras")
-    with np.load(test_gone.FOLDER / f"{writer}.npz") as arrays:
+    convert(test_removed_layers.unpacked(writer, name, tmp_path), tmp_path / "new.keras")
+    with np.load(test_removed_layers.FOLDER / f"{writer}.npz") as arrays:
         own = {key.rpartition("/")[2]: arrays[key] for key in arrays.files if key.startswith(f"{name}/")}
     outputs = NumpyModel(tmp_path / "new.keras")(numbered(own, "x"))
     assert outputs.shape == own["y0"].shape

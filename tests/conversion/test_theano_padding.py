@@ -1,5 +1,5 @@
 """`same` padding of Theano: what pads a layer as it did, and which layers are refused, by the formulas of Keras 1 and
-2; test_gone.py compares predictions of genuine Theano."""
+2; test_removed_layers.py compares predictions of genuine Theano."""
 
 from typing import Any
 

@@ -14,7 +14,7 @@ import pytest
 import ckpttool
 from ckpttool.errors import UnsafeFileError
 from ckpttool.formats.archive import Archive
-from tests.formats.hdf5.making import Memory
+from tests.formats.hdf5.small_files import Memory
 from tests.formats.zip_surgery import (
     DEFLATED,
     LONG,

@@ -44,9 +44,9 @@ def test_expects_what_is_stored(name: str, tmp_path: Path) -> None:
     assert (expectation.kind, expectation.problem) == ("architecture", "")
     spec = tmp_path / "model.spec.json"
     spec.write_text(to_json(load_spec(path)), encoding="utf-8")
-    told = expected_in(spec)
-    assert told is not None
-    assert (told.kind, Counter(told.slots)) == ("spec", Counter(expectation.slots))
+    expected = expected_in(spec)
+    assert expected is not None
+    assert (expected.kind, Counter(expected.slots)) == ("spec", Counter(expectation.slots))
 
 
 @pytest.mark.parametrize(

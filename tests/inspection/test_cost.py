@@ -27,8 +27,8 @@ NOT_COUNTED_OLD = {"ClassMethod", "InstanceMethod", "InstanceProperty"}
 
 def layer(class_name: str, shape: list[int | None] | None = None, **config: Any) -> dict[str, Any]:
     """A layer's entry; with a shape it is the first one."""
-    given = {"batch_shape": [None, *shape]} if shape is not None else {}
-    return {"class_name": class_name, "config": {"name": class_name.lower(), **given, **config}}
+    batch_shape = {"batch_shape": [None, *shape]} if shape is not None else {}
+    return {"class_name": class_name, "config": {"name": class_name.lower(), **batch_shape, **config}}
 
 
 def sequential(*layers: dict[str, Any]) -> dict[str, Any]:
@@ -282,8 +282,8 @@ def test_attention_without_heads(class_name: str, config: dict[str, Any], produc
     scores, value_width = 4 * 5, 2
     macs = scores * (products + value_width)
     shapes = {"a": [4, 3], "b": [5, 2], "c": [5, 3]}
-    found = functional(shapes, class_name, ["a", "b", "c"], **config)
-    assert found == (macs, 2 * macs + scores * (each_score + 5))
+    model = functional(shapes, class_name, ["a", "b", "c"], **config)
+    assert model == (macs, 2 * macs + scores * (each_score + 5))
 
 
 def test_shared_and_nested_models() -> None:
@@ -325,8 +325,8 @@ def peak(*layers: dict[str, Any], batch: int = 1) -> tuple[int, str]:
     """The outputs that some layers need at once, and the layer that then runs."""
     architecture = read_architecture(sequential(layer("InputLayer", [4]), *layers))
     assert architecture is not None
-    found = cost_of(architecture, [(batch, 4)]).peak
-    return found.nbytes, found.layer
+    peak = cost_of(architecture, [(batch, 4)]).peak
+    return peak.nbytes, peak.layer
 
 
 def test_outputs_at_once() -> None:
@@ -378,11 +378,11 @@ def test_outputs_at_once_along_branches() -> None:
     """What a later layer takes is kept until then: of the residual the stem beside the two that run, and of a shared
     model what its second call made."""
     image, extra, map_of_4 = 8 * 8 * 3 * 4, 2 * 4, 8 * 8 * 4 * 4
-    found = ckpttool.cost(FIXTURES / "keras3/cnn.keras").peak
-    assert (found.nbytes, found.layer) == (image + extra + 3 * map_of_4, "re_lu")
+    peak = ckpttool.cost(FIXTURES / "keras3/cnn.keras").peak
+    assert (peak.nbytes, peak.layer) == (image + extra + 3 * map_of_4, "re_lu")
     inputs, shared, before, core_in = 2 * 16, 16, 16, 20
-    found = ckpttool.cost(FIXTURES / "keras3/nested.keras").peak
-    assert (found.nbytes, found.layer) == (inputs + shared + before + core_in, "block/core/core_in")
+    peak = ckpttool.cost(FIXTURES / "keras3/nested.keras").peak
+    assert (peak.nbytes, peak.layer) == (inputs + shared + before + core_in, "block/core/core_in")
 
 
 def test_what_is_not_known_is_named(tmp_path: Path) -> None:
@@ -407,9 +407,9 @@ def reasons(*layers: dict[str, Any], inputs: Any = ()) -> dict[str, str]:
 def test_why_layers_are_not_counted() -> None:
     """Every layer that is not counted has a reason: its code, an open size, an unknown shape, an argument, its age."""
     conv = layer("Conv2D", filters=2, kernel_size=3)
-    found = reasons(layer("InputLayer", [None, 8, 3]), conv, layer("Mine"), layer("Lambda"), layer("ReLU"))
-    assert "--input" in found.pop("conv2d")
-    assert found == {
+    why = reasons(layer("InputLayer", [None, 8, 3]), conv, layer("Mine"), layer("Lambda"), layer("ReLU"))
+    assert "--input" in why.pop("conv2d")
+    assert why == {
         "mine": "no class of Keras: its own code says what it computes",
         "lambda": "its own code says what it computes",
         "relu": "the shape of its input is not known",
@@ -474,8 +474,8 @@ def test_layers_of_older_keras_counted_by_hand(
         assert counted(shape, counted_layer, batch=batch) == (batch * macs, batch * (2 * macs + operations))
     architecture = read_architecture(sequential(layer("InputLayer", shape), counted_layer, layer("ReLU")))
     assert architecture is not None
-    made, passed = cost_of(architecture).layers[-2:]
-    assert made.outputs_nbytes == passed.outputs_nbytes == 4 * (passed.flops or 0) > 0
+    first, passed = cost_of(architecture).layers[-2:]
+    assert first.outputs_nbytes == passed.outputs_nbytes == 4 * (passed.flops or 0) > 0
 
 
 def test_images_of_random_size() -> None:
@@ -501,8 +501,8 @@ def test_sizes_that_keras_leaves_open() -> None:
     einsum = layer("EinsumDense", equation="abc,cd->abd", output_shape=[None, 4], bias_axes="d")
     assert counted([None, 3], einsum) == (7 * 3 * 4, 2 * 84 + 28)
     assert counted([None, 3], einsum, layer("Flatten"), dense(2)) == (7 * 4 * 2, 2 * 56 + 2)
-    kept = layer("EinsumDense", equation="...x,xy->...y", output_shape=[4])
-    assert counted([5, 6, 3], kept) == (30 * 3 * 4, 2 * 360)
+    einsum = layer("EinsumDense", equation="...x,xy->...y", output_shape=[4])
+    assert counted([5, 6, 3], einsum) == (30 * 3 * 4, 2 * 360)
     architecture = read_architecture(sequential(layer("InputLayer", [7, 3]), einsum))
     assert architecture is not None
     assert graph_of(architecture).layers[-1].shapes == ((None, None, 4),)
@@ -556,8 +556,8 @@ def test_every_row_of_work_has_a_case() -> None:
     cased = SEVERAL_INPUTS | OTHERS | GRAPH_FUNCTIONS | {name for names in NO_WORK.values() for name in names.split()}
     cased.update(name for case in (*CASES, *OLD_CASES) for name in classes_in(case[1]))
     cased.update(name for entry in MOVING for name in classes_in(entry))
-    stated = {name for name, row in (*rows(), *OLD_LAYERS.items()) if row.work is not unknown_work}
-    assert stated - ALIASES.keys() - cased == set()
+    with_work = {name for name, row in (*rows(), *OLD_LAYERS.items()) if row.work is not unknown_work}
+    assert with_work - ALIASES.keys() - cased == set()
 
 
 def test_every_fixture_has_a_cost() -> None:

@@ -107,8 +107,8 @@ def test_every_layer_and_connection_is_there_once() -> None:
         graph, listed = graph_of(architecture), list(layers_in(architecture.config))
         more = {layer.path for layer in graph.layers if layer.class_name == "InputLayer"} - set(listed)
         assert [layer.path for layer in graph.layers if layer.path not in more] == listed, name
-        found = Counter({pair: count for pair, count in pairs(graph).items() if pair[0] not in more})
-        assert found == Counter(connections_in(architecture.config)), name
+        counted = Counter({pair: count for pair, count in pairs(graph).items() if pair[0] not in more})
+        assert counted == Counter(connections_in(architecture.config)), name
         seen += 1
     assert seen > 100
 

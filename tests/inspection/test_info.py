@@ -31,7 +31,7 @@ def with_compile(tmp_path: Path, compiled: Any) -> Info:
 
 
 @pytest.mark.parametrize(
-    ("setting", "words"),
+    ("setting", "shown"),
     [
         (None, ""),
         ("mse", "mse"),
@@ -45,9 +45,9 @@ def with_compile(tmp_path: Path, compiled: Any) -> Info:
         ({"class_name": 3}, "class_name: 3"),
     ],
 )
-def test_short(setting: Any, words: str) -> None:
+def test_short(setting: Any, shown: str) -> None:
     """Settings of `compile` are told in a few words."""
-    assert setting_text(setting) == words
+    assert setting_text(setting) == shown
 
 
 @given(
@@ -201,7 +201,7 @@ MLP = (FIXTURES / "keras2.15/mlp.json").read_text()
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "found"),
+    ("name", "content", "is_companion"),
     [
         ("model.json", MLP, True),
         ("model_architecture.json", MLP, True),
@@ -212,11 +212,11 @@ MLP = (FIXTURES / "keras2.15/mlp.json").read_text()
         ("model.txt", MLP, False),
     ],
 )
-def test_companion_by_content(name: str, content: str, found: bool, tmp_path: Path) -> None:
+def test_companion_by_content(name: str, content: str, is_companion: bool, tmp_path: Path) -> None:
     """A companion has a name like that of the weights and is a config that fits."""
     shutil.copy(FIXTURES / "keras3/mlp.weights.h5", tmp_path / "model.weights.h5")
     (tmp_path / name).write_text(content)
-    assert info(tmp_path / "model.weights.h5").companion == (tmp_path / name if found else None)
+    assert info(tmp_path / "model.weights.h5").companion == (tmp_path / name if is_companion else None)
 
 
 def test_describing_reads_scalars_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,8 +123,8 @@ def test_sorts(sort: str) -> None:
 
 def test_layers_in_order_of_the_config() -> None:
     """Layers come in the order of the config, those without weights included, models themselves not."""
-    found = [(layer.layer, len(layer.rows)) for layer in listing("keras3/cnn.keras").by_layer()]
-    assert found == [
+    sizes = [(layer.layer, len(layer.rows)) for layer in listing("keras3/cnn.keras").by_layer()]
+    assert sizes == [
         ("image", 0), ("stem", 1), ("norm", 4), ("re_lu", 0), ("dropout", 0), ("conv2d", 2), ("residual", 0),
         ("depthwise_conv2d", 2), ("global_average_pooling2d", 0), ("extra", 0), ("concatenate", 0), ("score", 2),
     ]  # fmt: skip
@@ -132,9 +132,9 @@ def test_layers_in_order_of_the_config() -> None:
 
 def test_nested_models() -> None:
     """A nested model comes before its layers, with a row of its own; where the file names it alone, they have none."""
-    found = {layer.layer: layer for layer in listing("keras3/nested.keras").by_layer()}
-    assert [name for name in found if name.startswith("block")][:3] == ["block", "block/input_layer_1", "block/before"]
-    assert (found["block"].class_name, found["block"].rows) == ("Sequential", ())
+    layers = {layer.layer: layer for layer in listing("keras3/nested.keras").by_layer()}
+    assert [name for name in layers if name.startswith("block")][:3] == ["block", "block/input_layer_1", "block/before"]
+    assert (layers["block"].class_name, layers["block"].rows) == ("Sequential", ())
     legacy = [layer.layer for layer in listing("keras3/nested.h5").by_layer()]
     assert legacy == ["left", "shared", "right", "block", "add", "verdict", "optimizer"]
 
@@ -188,8 +188,8 @@ def test_layer_totals() -> None:
 def test_parameters_by_training(name: str, trainable: int | None, others: int | None) -> None:
     """Parameters that are trained and that are not are counted as Keras counts them, where a config tells."""
     listed = listing(name)
-    told = [total and total.params for total in (listed.trainable, listed.non_trainable)]
-    assert told == [trainable, others]
+    sums = [total and total.params for total in (listed.trainable, listed.non_trainable)]
+    assert sums == [trainable, others]
 
 
 def test_frozen_layers() -> None:
@@ -213,8 +213,8 @@ def test_a_config_of_junk() -> None:
 def test_graph() -> None:
     """Shapes and connections of layers are told where they are asked for; Sequential models are connected by order."""
     assert all(layer.graph is None for layer in listing("keras3/cnn.keras").by_layer())
-    found = {layer.layer: layer.graph for layer in listing("keras3/cnn.keras", graph=True).by_layer()}
-    residual, score = found["residual"], found["score"]
+    graphs = {layer.layer: layer.graph for layer in listing("keras3/cnn.keras", graph=True).by_layer()}
+    residual, score = graphs["residual"], graphs["score"]
     assert residual is not None
     assert residual.shapes == ((None, 8, 8, 4),)
     assert [tensor.layer for tensor in residual.inbound] == ["conv2d", "stem"]
@@ -248,15 +248,15 @@ def test_measured() -> None:
     assert all(row.stats is None and row.sha256 is None for row in listing("keras3/mlp.keras").rows)
 
 
-def test_progress_is_told_of_every_byte() -> None:
+def test_progress_is_reported_of_every_byte() -> None:
     """Progress adds up to the bytes of the chosen rows; without anything to read it hears nothing."""
-    told: list[int] = []
+    reported: list[int] = []
     with ckpttool.open(FIXTURES / "keras3/wrappers.keras") as checkpoint:
-        listed = list_checkpoint(checkpoint, Choice(stats=True, sha256=True), told.append)
-        assert sum(told) == sum(row.weight.nbytes for row in listed.rows)
-        told.clear()
-        list_checkpoint(checkpoint, Choice(), told.append)
-        assert told == []
+        listed = list_checkpoint(checkpoint, Choice(stats=True, sha256=True), reported.append)
+        assert sum(reported) == sum(row.weight.nbytes for row in listed.rows)
+        reported.clear()
+        list_checkpoint(checkpoint, Choice(), reported.append)
+        assert reported == []
 
 
 def test_unreadable_weight_says_why() -> None:

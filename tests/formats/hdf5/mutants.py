@@ -10,7 +10,7 @@ from functools import cache
 import h5py
 import numpy as np
 
-from tests.formats.hdf5.making import written
+from tests.formats.hdf5.small_files import written
 from tests.formats.hdf5.surgery import (
     ATTRIBUTE,
     ATTRIBUTE_INFO,

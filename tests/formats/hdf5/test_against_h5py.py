@@ -17,7 +17,7 @@ from ckpttool.formats.hdf5.chunks import ChunkReader
 from ckpttool.formats.hdf5.tree import Tree, read_tree
 from ckpttool.formats.hdf5.values import values_of
 from ckpttool.io.sources import FileSource
-from tests.formats.hdf5.making import ChunksRead
+from tests.formats.hdf5.small_files import ChunksRead
 from tests.speeds import examples, is_slow, one_of_each
 
 VERSIONS = [name for name in ("v108", "v110", "v112", "v114", "v200") if hasattr(h5py.h5f, f"LIBVER_{name.upper()}")]

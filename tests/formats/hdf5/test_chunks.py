@@ -22,7 +22,7 @@ from ckpttool.errors import CorruptFileError, FileAccessError
 from ckpttool.formats.hdf5 import chunk_child, chunks
 from ckpttool.formats.hdf5.chunks import ChunkReader
 from ckpttool.io import child_processes
-from tests.formats.hdf5.making import that_ends
+from tests.formats.hdf5.small_files import that_ends
 
 VALUES = np.random.default_rng(7).integers(0, 50, (1200, 1000), dtype="<i4")  # 4.8 MB: two pieces of the child's
 

@@ -10,7 +10,16 @@ from ckpttool.formats.hdf5.headers import Hdf5Bytes, lookup3
 from ckpttool.formats.hdf5.signature import find_signature
 from ckpttool.formats.hdf5.tree import read_tree
 from ckpttool.io.budget import LEAST_STEPS, Budget
-from tests.formats.hdf5.making import SMALL, Memory, like_keras, read_all, survives, that_ends, with_checksums, written
+from tests.formats.hdf5.small_files import (
+    SMALL,
+    Memory,
+    like_keras,
+    read_all,
+    survives,
+    that_ends,
+    with_checksums,
+    written,
+)
 from tests.speeds import examples
 from tests.work import Calls
 

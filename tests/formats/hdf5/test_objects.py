@@ -12,7 +12,7 @@ from ckpttool.formats.hdf5.datatypes import read_datatype
 from ckpttool.formats.hdf5.headers import UNDEFINED
 from ckpttool.formats.hdf5.objects import read_dataspace
 from ckpttool.formats.hdf5.tree import read_tree
-from tests.formats.hdf5.making import Memory, address_of, kinds, tree_of, written
+from tests.formats.hdf5.small_files import Memory, address_of, kinds, tree_of, written
 
 FLOAT32 = bytes.fromhex("11201f00 04000000 00002000 17080017 7f000000")
 BOOL = bytes.fromhex("18020000 01000000 10080000 01000000 00000800 46414c5345000000 5452554500000000 0001")

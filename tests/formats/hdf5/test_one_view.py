@@ -10,7 +10,7 @@ import pytest
 
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError
 from ckpttool.formats.hdf5.tree import Tree, read_tree
-from tests.formats.hdf5.making import Memory, kinds, written
+from tests.formats.hdf5.small_files import Memory, kinds, written
 from tests.formats.hdf5.surgery import (
     ATTRIBUTE,
     ATTRIBUTE_INFO,

@@ -18,7 +18,16 @@ from ckpttool.formats.hdf5.heaps import FractalHeap
 from ckpttool.formats.hdf5.tree import read_tree
 from ckpttool.io.natural_order import natural_key
 from ckpttool.io.sources import FileSource
-from tests.formats.hdf5.making import Memory, address_of, crowded, kinds, that_ends, tree_of, with_checksums, written
+from tests.formats.hdf5.small_files import (
+    Memory,
+    address_of,
+    crowded,
+    kinds,
+    that_ends,
+    tree_of,
+    with_checksums,
+    written,
+)
 
 VERSIONS = pytest.mark.parametrize("libver", ["earliest", "latest"])
 

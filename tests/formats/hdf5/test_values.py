@@ -18,7 +18,7 @@ from ckpttool.formats.hdf5.chunks import ChunkReader
 from ckpttool.formats.hdf5.tree import Tree, read_tree
 from ckpttool.formats.hdf5.values import InMemory, Repeated, problem, values_of
 from ckpttool.io.sources import FileSource
-from tests.formats.hdf5.making import Memory, tree_of, with_checksums, written
+from tests.formats.hdf5.small_files import Memory, tree_of, with_checksums, written
 
 NO_READER = ChunkReader("never opened")
 

@@ -12,7 +12,7 @@ import ckpttool
 from ckpttool.errors import UnsafeFileError
 from ckpttool.formats.write import archive
 from ckpttool.formats.write.path_layout import Content
-from tests.formats.write.making import weight
+from tests.formats.write.sample_weights import weight
 
 VALUES = np.arange(400_000, dtype="f4").reshape(1000, 400)
 CONTENT = Content({"layers/dense/vars/0": weight(VALUES), "layers/dense/vars/1": weight(7)}, {"layers/dense": "dichte"})

@@ -16,7 +16,7 @@ from ckpttool.checkpoint import Weight
 from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError, UnsupportedError
 from ckpttool.formats.write import archive, block_copy, legacy, path_layout
 from ckpttool.formats.write.path_layout import Content
-from tests.formats.write.making import failing, weight
+from tests.formats.write.sample_weights import failing, weight
 
 Write = Callable[[Path, dict[str, Weight]], Any]
 

@@ -20,9 +20,9 @@ from ckpttool.formats.hdf5.values import InMemory
 from ckpttool.formats.write import hdf5
 from ckpttool.formats.write.messages import Attributes, Fixed
 from ckpttool.io.dtypes import DTYPES
-from tests.formats.hdf5.making import Memory, address_of, written
+from tests.formats.hdf5.small_files import Memory, address_of, written
 from tests.formats.hdf5.test_against_h5py import assert_same
-from tests.formats.write.making import content_of, failing, weight
+from tests.formats.write.sample_weights import content_of, failing, weight
 from tests.speeds import examples, is_slow
 
 KNOWN_TO_NUMPY = sorted(name for name in DTYPES if not name.startswith(("bfloat", "float8")))

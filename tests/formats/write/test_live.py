@@ -25,8 +25,8 @@ from ckpttool.formats.write.path_layout import Content
 from ckpttool.model import read_architecture
 from ckpttool.model.architecture_parts import part_in
 from ckpttool.model.layouts import names_in
-from tests.formats.write.making import content_of
-from tests.formats.write.making import weight as example
+from tests.formats.write.sample_weights import content_of
+from tests.formats.write.sample_weights import weight as example
 from tests.test_live_keras import Maker, keras, saved_in
 
 __all__ = ["keras"]

@@ -1,7 +1,7 @@
 """Measures how long a save holds up training, and its memory, beside Keras's callbacks: ModelCheckpoint, and with
 orbax-checkpoint installed OrbaxCheckpoint too, which writes a directory whatever the suffix.
 
-    python -m tests.benchmarks.saving [--megabytes 200] [--runs 7] [--suffix .keras] [--directory DIRECTORY]
+    python -m tests.benchmarks.saves [--megabytes 200] [--runs 7] [--suffix .keras] [--directory DIRECTORY]
 
 All callbacks save the same model in one process, in turn (A B C A B C ...), after one save of each that does not count;
 what goes on in the background has ended before the next begins. Seconds are medians of what `on_epoch_end` took,
@@ -36,20 +36,20 @@ _KERNEL = 4096  # units of a layer, whose kernel is of 67 MB
 def model(megabytes: int) -> Any:
     """A model of so many MB, compiled with an optimizer that keeps no state."""
     layers = max(1, round(megabytes * 1e6 / (4 * _KERNEL * _KERNEL)))
-    found = keras.Sequential([keras.Input((_KERNEL,)), *(keras.layers.Dense(_KERNEL) for _ in range(layers))])
-    found.compile("sgd", keras.losses.MeanSquaredError())
-    found.optimizer.build(found.trainable_variables)
-    return found
+    model = keras.Sequential([keras.Input((_KERNEL,)), *(keras.layers.Dense(_KERNEL) for _ in range(layers))])
+    model.compile("sgd", keras.losses.MeanSquaredError())
+    model.optimizer.build(model.trainable_variables)
+    return model
 
 
 def callbacks(directory: Path, suffix: str) -> Mapping[str, Any]:
     """What is compared: Keras's callbacks, and ours without verification, with it, and in the background."""
-    given: dict[str, Any] = {"save_weights_only": suffix == ".weights.h5"}
+    settings: dict[str, Any] = {"save_weights_only": suffix == ".weights.h5"}
     return {
-        "Keras": keras.callbacks.ModelCheckpoint(directory / f"keras{suffix}", **given),
-        "unverified": ModelCheckpoint(directory / f"unverified{suffix}", verify=False, **given),
-        "verified": ModelCheckpoint(directory / f"verified{suffix}", **given),
-        "background": ModelCheckpoint(directory / f"background{suffix}", background=True, **given),
+        "Keras": keras.callbacks.ModelCheckpoint(directory / f"keras{suffix}", **settings),
+        "unverified": ModelCheckpoint(directory / f"unverified{suffix}", verify=False, **settings),
+        "verified": ModelCheckpoint(directory / f"verified{suffix}", **settings),
+        "background": ModelCheckpoint(directory / f"background{suffix}", background=True, **settings),
         **orbax(directory),
     }
 
@@ -59,10 +59,10 @@ def orbax(directory: Path) -> Mapping[str, Any]:
     if importlib.util.find_spec("orbax") is None:
         return {}
     kind = keras.callbacks.OrbaxCheckpoint
-    given = {"save_weights_only": True, "monitor": "loss"}
+    settings = {"save_weights_only": True, "monitor": "loss"}
     return {
-        "Orbax": kind(directory / "orbax", save_on_background=False, **given),
-        "Orbax beside": kind(directory / "orbax-beside", **given),
+        "Orbax": kind(directory / "orbax", save_on_background=False, **settings),
+        "Orbax beside": kind(directory / "orbax-beside", **settings),
     }
 
 
@@ -93,12 +93,12 @@ def cost(callback: Any, epoch: int) -> Cost:
     forget_peak()
     before, begun = memory("VmRSS"), time.perf_counter()
     callback.on_epoch_end(epoch, {"loss": 1.0, "val_loss": 1.0})
-    found = time.perf_counter() - begun
+    seconds = time.perf_counter() - begun
     if isinstance(callback, ModelCheckpoint):
         callback._worker.wait()
     elif hasattr(callback, "wait_until_finished"):
         callback.wait_until_finished()
-    return Cost(found, (memory("VmHWM") - before) / 1000)
+    return Cost(seconds, (memory("VmHWM") - before) / 1000)
 
 
 def measured(trained: Any, directory: Path, suffix: str, runs: int) -> Mapping[str, list[Cost]]:
@@ -112,7 +112,7 @@ def measured(trained: Any, directory: Path, suffix: str, runs: int) -> Mapping[s
     rounds = [{name: cost(each, epoch) for name, each in compared.items()} for epoch in range(1, runs + 1)]
     for callback in compared.values():
         callback.on_train_end()
-    return {name: [one[name] for one in rounds] for name in compared}
+    return {name: [costs[name] for costs in rounds] for name in compared}
 
 
 def main() -> int:
@@ -127,17 +127,17 @@ def main() -> int:
     print(f"a model of {trained.count_params() * 4 / 1e6:.0f} MB\n\n{'':<28}seconds  of Keras's    MB more")
     for suffix in options.suffix or SUFFIXES:
         with tempfile.TemporaryDirectory(dir=options.directory) as place:
-            found = measured(trained, Path(place), suffix, options.runs)
-        for name, costs in found.items():
-            pairs = zip(costs, found["Keras"], strict=True)
+            costs_by_name = measured(trained, Path(place), suffix, options.runs)
+        for name, costs in costs_by_name.items():
+            pairs = zip(costs, costs_by_name["Keras"], strict=True)
             ratio = statistics.median(ours.seconds / keras.seconds for ours, keras in pairs)
             seconds, more = (
-                statistics.median(getattr(each, what) for each in costs) for what in ("seconds", "megabytes")
+                statistics.median(getattr(each, unit) for each in costs) for unit in ("seconds", "megabytes")
             )
             over = ratio > LIMITS.get(name, ratio)
             missed += over
-            told = f"MISSED, at most {LIMITS[name]}" if over else ""
-            print(f"{suffix:<13}{name:<15}{seconds:7.3f}  {ratio:10.2f}  {more:9.0f}  {told}".rstrip(), flush=True)
+            remark = f"MISSED, at most {LIMITS[name]}" if over else ""
+            print(f"{suffix:<13}{name:<15}{seconds:7.3f}  {ratio:10.2f}  {more:9.0f}  {remark}".rstrip(), flush=True)
     return 1 if missed else 0
 
 

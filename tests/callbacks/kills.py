@@ -1,6 +1,6 @@
 """Kills a process that saves checkpoints, again and again at random moments, and looks at what is left.
 
-    python -m tests.callbacks.killing [--kills 200] [--suffix .keras] [--peer] [--units 64] [--seed 0]
+    python -m tests.callbacks.kills [--kills 200] [--suffix .keras] [--peer] [--units 64] [--seed 0]
 
 One process imports Keras and makes a model; for every kill it forks a child that saves as fast as it can and is ended
 by SIGKILL. `--peer` has Keras's own callback save in its place, over one file, as people use it. Prints a JSON object

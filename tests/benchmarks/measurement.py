@@ -47,8 +47,13 @@ def in_turn(commands: Sequence[Command], runs: int, bytecode: Path) -> list[list
 
 def _settings(bytecode: Path) -> dict[str, str]:
     """The environment: Keras on its default backend, and bytecode kept between runs as for installed packages."""
-    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    return {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", **kept, "PYTHONPYCACHEPREFIX": str(bytecode)}
+    inherited = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return {
+        "KERAS_BACKEND": "tensorflow",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        **inherited,
+        "PYTHONPYCACHEPREFIX": str(bytecode),
+    }
 
 
 def run(command: Command, settings: dict[str, str]) -> Measurement:
@@ -65,6 +70,6 @@ def run(command: Command, settings: dict[str, str]) -> Measurement:
         complaints.seek(0)
         printed = sum(1 for _ in output)
         if child.returncode != command.code or printed < command.lines:
-            told = complaints.read().decode("utf-8", "replace")[-2000:]
-            raise RuntimeError(f"{command.title}: exit code {child.returncode}, {printed:,} lines\n{told}")
+            complaint = complaints.read().decode("utf-8", "replace")[-2000:]
+            raise RuntimeError(f"{command.title}: exit code {child.returncode}, {printed:,} lines\n{complaint}")
     return Measurement(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _RSS_UNIT)
