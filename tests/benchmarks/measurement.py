@@ -1,4 +1,4 @@
-"""How long commands take as whole processes, and how much memory."""
+"""The time that commands take as whole processes, and their memory."""
 
 import os
 import subprocess

@@ -43,7 +43,7 @@ def model(megabytes: int) -> Any:
 
 
 def callbacks(directory: Path, suffix: str) -> Mapping[str, Any]:
-    """What is compared: Keras's callbacks, and ours without verification, with it, and in the background."""
+    """The callbacks that are compared: Keras's, and ours without verification, with it, and in the background."""
     settings: dict[str, Any] = {"save_weights_only": suffix == ".weights.h5"}
     return {
         "Keras": keras.callbacks.ModelCheckpoint(directory / f"keras{suffix}", **settings),
@@ -67,7 +67,7 @@ def orbax(directory: Path) -> Mapping[str, Any]:
 
 
 def memory(field: str) -> int:
-    """What the system tells of the memory of this process, in kB; 0 where it does not."""
+    """A figure of the memory of this process from the system, in kB; 0 where it has none."""
     status = Path("/proc/self/status")
     lines = status.read_text().splitlines() if status.exists() else []
     return next((int(line.split()[1]) for line in lines if line.startswith(f"{field}:")), 0)
@@ -81,14 +81,14 @@ def forget_peak() -> None:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one save took: the seconds that training waited, and the MB above what was in use."""
+    """The cost of one save: the seconds that training waited, and the MB above what was in use."""
 
     seconds: float
     megabytes: float
 
 
 def cost(callback: Any, epoch: int) -> Cost:
-    """What the end of an epoch takes; waits for what goes on beside it, whose time does not count."""
+    """The cost of the end of an epoch; waits for what goes on beside it, whose time does not count."""
     callback.on_epoch_begin(epoch)
     forget_peak()
     before, begun = memory("VmRSS"), time.perf_counter()

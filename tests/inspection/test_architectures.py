@@ -98,7 +98,7 @@ def test_what_is_not_known(tmp_path: Path, run: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("text", ["layers: nothing", '{"layers": 3}', '{"class_name": 1}', "class_name: [", "{"])
 def test_texts_of_other_kinds(text: str, tmp_path: Path, run: Callable[..., Any]) -> None:
-    """What only looks like an architecture stays what the readers of checkpoints say it is."""
+    """A file that only looks like an architecture stays what the readers of checkpoints say it is."""
     path = tmp_path / "m.json"
     path.write_text(text)
     assert expected_in(path) is None

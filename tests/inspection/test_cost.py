@@ -1,4 +1,4 @@
-"""What a model costs, counted by hand: operations and memory of each kind of layer, of nested and shared models."""
+"""The cost of a model, counted by hand: operations and memory of each kind of layer, of nested and shared models."""
 
 import json
 import math
@@ -353,7 +353,7 @@ class Name(str):
 
 
 def look_ups(count: int) -> int:
-    """How often the names of a graph of so many layers are looked up while it is counted."""
+    """The number of lookups of names while the cost of a graph of so many layers is counted."""
     names = [Name(f"d{at}") for at in range(count)]
     first = {**layer("InputLayer", [4], name=names[0]), "name": names[0], "inbound_nodes": []}
     layers = [
@@ -375,8 +375,8 @@ def test_large_graphs_are_counted_in_proportion() -> None:
 
 
 def test_outputs_at_once_along_branches() -> None:
-    """What a later layer takes is kept until then: of the residual the stem beside the two that run, and of a shared
-    model what its second call made."""
+    """An output that a later layer takes is kept until then: of the residual the stem beside the two that run, and of a
+    shared model what its second call made."""
     image, extra, map_of_4 = 8 * 8 * 3 * 4, 2 * 4, 8 * 8 * 4 * 4
     peak = ckpttool.cost(FIXTURES / "keras3/cnn.keras").peak
     assert (peak.nbytes, peak.layer) == (image + extra + 3 * map_of_4, "re_lu")
@@ -501,15 +501,15 @@ def test_sizes_that_keras_leaves_open() -> None:
     einsum = layer("EinsumDense", equation="abc,cd->abd", output_shape=[None, 4], bias_axes="d")
     assert counted([None, 3], einsum) == (7 * 3 * 4, 2 * 84 + 28)
     assert counted([None, 3], einsum, layer("Flatten"), dense(2)) == (7 * 4 * 2, 2 * 56 + 2)
-    einsum = layer("EinsumDense", equation="...x,xy->...y", output_shape=[4])
-    assert counted([5, 6, 3], einsum) == (30 * 3 * 4, 2 * 360)
+    ellipsis = layer("EinsumDense", equation="...x,xy->...y", output_shape=[4])
+    assert counted([5, 6, 3], ellipsis) == (30 * 3 * 4, 2 * 360)
     architecture = read_architecture(sequential(layer("InputLayer", [7, 3]), einsum))
     assert architecture is not None
     assert graph_of(architecture).layers[-1].shapes == ((None, None, 4),)
 
 
 def test_why_weights_are_not_known() -> None:
-    """Where the memory of the weights is not known, the reason names a layer."""
+    """The reason names a layer where the memory of the weights is not known."""
     architecture = read_architecture(sequential(layer("InputLayer", [4]), layer("Mine"), dense(3, name="last")))
     assert architecture is not None
     cost = cost_of(architecture)
@@ -552,7 +552,7 @@ def classes_in(value: Any) -> Iterator[str]:
 
 
 def test_every_row_of_work_has_a_case() -> None:
-    """What a row says a layer costs is counted by hand in this file, for each class."""
+    """The cost that a row states for a layer is counted by hand in this file, for each class."""
     cased = SEVERAL_INPUTS | OTHERS | GRAPH_FUNCTIONS | {name for names in NO_WORK.values() for name in names.split()}
     cased.update(name for case in (*CASES, *OLD_CASES) for name in classes_in(case[1]))
     cased.update(name for entry in MOVING for name in classes_in(entry))

@@ -9,7 +9,7 @@ from tests.samples import FIXTURES
 
 
 def test_the_checkpoints_of_a_training(tmp_path: Path) -> None:
-    """Those of the manifest come first, oldest first, and a missing one is among them; then the rest by name."""
+    """Checkpoints of the manifest come first, oldest first, a missing one among them; then the rest by name."""
     for file in (FIXTURES / "run").iterdir():
         shutil.copy(file, tmp_path)
     shutil.copy(FIXTURES / "keras3/mlp.keras", tmp_path / "a.keras")

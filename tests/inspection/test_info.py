@@ -1,4 +1,4 @@
-"""What `info` tells beyond the truth of the fixtures: compile settings, companions, odd files."""
+"""The facts that `info` shows beyond the truth of the fixtures: compile settings, companions, odd files."""
 
 import json
 import shutil
@@ -19,13 +19,13 @@ from tests.samples import FIXTURES, keras_like
 
 
 def info(path: Path) -> Info:
-    """What there is to say about a checkpoint."""
+    """The info on a checkpoint."""
     with ckpttool.open(path) as checkpoint:
         return describe(checkpoint)
 
 
 def with_compile(tmp_path: Path, compiled: Any) -> Info:
-    """What is told of a `.keras` with a certain compile_config."""
+    """The compile settings that are shown of a `.keras` with a certain compile_config."""
     config = {"class_name": "Sequential", "config": {"name": "m", "layers": []}, "compile_config": compiled}
     return info(keras_like(tmp_path / "m.keras", config=json.dumps(config).encode()))
 

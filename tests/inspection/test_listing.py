@@ -1,4 +1,4 @@
-"""What `ls` tells: rows, layers and totals."""
+"""The listing of `ls`: rows, layers and totals."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,7 @@ def weight(path: str, size: int = 1, section: Section = Section.MODEL, **more: A
 
 
 def labels(listed: Listing) -> list[tuple[str, str]]:
-    """What the rows are called."""
+    """The names of the rows."""
     return [(row.layer, row.label) for row in listed.rows]
 
 
@@ -152,7 +152,7 @@ def test_costs_of_nested_models(name: str, globs: tuple[str, ...]) -> None:
 
 
 def test_layers_of_a_part() -> None:
-    """Where rows were chosen or sorted, only layers with rows are shown."""
+    """Only layers with rows are shown where rows were chosen or sorted."""
     choices = (({"match": ("stem",)}, 1), ({"sort": "size"}, 5), ({"sections": frozenset({Section.OTHER})}, 0))
     for choice, count in choices:
         layers = listing("keras3/cnn.keras", **choice).by_layer()
@@ -202,7 +202,7 @@ def test_frozen_layers() -> None:
 
 
 def test_a_config_of_junk() -> None:
-    """Where a config makes no sense weights keep their numbers, nothing is said of training, and a note says why."""
+    """Weights keep their numbers where a config makes no sense, nothing is said of training, and a note says why."""
     layers = [{"class_name": "Dense", "config": {"name": "a", "units": "many"}}]
     config = {"class_name": "Sequential", "config": {"name": "m", "layers": layers}}
     listed = list_checkpoint(checkpoint_of(weight("layers/dense/vars/0", layer="a"), config=config))
@@ -232,7 +232,7 @@ def test_shapes_of_several_outputs_and_calls() -> None:
 
 
 def test_ambiguous_names_inside_a_model() -> None:
-    """Where two layers of a nested model have one name and one is frozen, nothing is claimed."""
+    """Nothing is claimed where two layers of a nested model have one name and one is frozen."""
     dense = {"class_name": "Dense", "config": {"name": "d"}}
     frozen = {"class_name": "Dense", "config": {"name": "d", "trainable": False}}
     inner = {"class_name": "Sequential", "config": {"name": "inner", "layers": [dense, frozen]}}
