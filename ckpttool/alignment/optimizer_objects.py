@@ -97,7 +97,7 @@ def _optimizer(graph: ObjectGraph, checkpoint: Checkpoint, model: frozenset[str]
         return named[0]
     chosen = of_model or nodes
     if len(chosen) > 1:
-        raise UnplacedState(f"the file holds {len(chosen)} optimizers, and nothing tells which is of this model")
+        raise UnplacedState(f"the file holds {len(chosen)} optimizers, and nothing says which belongs to this model")
     return chosen[0] if chosen else None
 
 

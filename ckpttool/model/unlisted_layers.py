@@ -35,7 +35,7 @@ def next_step(architecture: Architecture) -> str:
     name, obstacles = architecture.class_name, buildability_of_keras(architecture.config).obstacles
     if obstacles:
         return f"Keras 3 does not load it, as {obstacles[0].why}: make the {name} anew with Keras 3, and adapt it"
-    return f"Keras 3 builds the {name} as it is; whether its state is whole, keras.models.load_model tells"
+    return f"Keras 3 builds the {name} as it is; keras.models.load_model checks whether its state is complete"
 
 
 def refusal(architecture: Architecture) -> ConfigError:

@@ -11,7 +11,7 @@ from ckpttool.model.generations.normalization import change_of
 from ckpttool.model.layers.table import LAYERS
 
 RENAME_CLASS = Edit("rename-class", "writes a layer under the class that Keras 3 has for it", "always: the same layer")
-RENAME_ARGUMENT = Edit("rename-argument", "writes an argument under its name of today", "always: the same setting")
+RENAME_ARGUMENT = Edit("rename-argument", "writes an argument under its name in Keras 3", "always: the same setting")
 DROP_NEUTRAL = Edit(
     "drop-neutral-argument",
     "leaves out an argument that Keras 3 has no more",

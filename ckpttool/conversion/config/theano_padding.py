@@ -15,7 +15,7 @@ from ckpttool.model.sizes import Shape, is_integer
 
 WRITE_PADDING = Edit(
     "write-padding",
-    "puts a ZeroPadding layer before a convolution of Theano, which padded otherwise than Keras 3 does",
+    "puts a ZeroPadding layer before a convolution of Theano, which padded differently from Keras 3",
     "always: the same sums",
     differs_without=True,
 )

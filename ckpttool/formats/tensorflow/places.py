@@ -182,7 +182,7 @@ def _without(problem: str, path: Path, missing: str) -> CheckpointError:
     """The error for a file beside which another one is missing, or has another name."""
     other, name = renamed(path.parent, missing), without_additions(path.name)
     if path.name != name and (path.parent / missing).exists():
-        problem = "is called otherwise than the index beside it says"
+        problem = "has another name than the index beside it gives"
         return FileAccessError(problem, expected=name, hint=f"rename it to {name}")
     hint = f"rename {other} to {missing}" if other else "copy all files of the checkpoint"
     return FileAccessError(problem, expected=f"{missing} beside it", hint=hint)
