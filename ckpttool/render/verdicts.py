@@ -29,8 +29,10 @@ _KERAS = {
     "loads uncompiled": "Keras 3 loads it with compile=False alone",
     "cannot build": "Keras 3 cannot build this architecture",
 }
-_INTO_THESE = "Keras 3 loads it into a model that has the same weights; without a config it is not known whether it builds that model"
-    "Keras 3 loads it into a model that has the same weights; whether it builds that model is not known without a config"
+_INTO_THESE = (
+    "Keras 3 loads it into a model with the same weights; whether it builds that model is not known without a config"
+)
+_SHOWN, _ROOM = 8, 160
 _OF_WEIGHTS = frozenset({"SHAPE", "DTYPE"})  # findings whose reason differs from weight to weight
 
 

@@ -152,7 +152,7 @@ def test_several_optimizers(tmp_path: Path) -> None:
     """Of two optimizers nothing says which is that of the model."""
     path = _checkpoint(tmp_path, ["kernel"], "m", ["first", "second"])
     assert {finding.why for finding in verified(path, _dense("Adam")).failures} == {
-        "the file holds 2 optimizers, and nothing tells which is of this model"
+        "the file holds 2 optimizers, and nothing says which belongs to this model"
     }
 
 

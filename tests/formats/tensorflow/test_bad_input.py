@@ -60,7 +60,7 @@ def test_files_with_the_same_addition(tmp_path: Path) -> None:
     ("index", "shard", "name", "message"),
     [
         (f"{INDEX}.txt", SHARD, SHARD, rf"index.* missing(.|\n)*rename {INDEX}.txt to {INDEX}"),
-        (INDEX, f"{SHARD}.txt", f"{SHARD}.txt", rf"called otherwise(.|\n)*rename it to {SHARD}"),
+        (INDEX, f"{SHARD}.txt", f"{SHARD}.txt", rf"has another name than(.|\n)*rename it to {SHARD}"),
         (f"{INDEX}.txt", f"{SHARD}.txt", ".", rf"not its index(.|\n)*rename {INDEX}.txt to {INDEX}"),
     ],
 )
