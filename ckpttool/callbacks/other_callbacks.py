@@ -121,15 +121,12 @@ def restore(callbacks: Sequence[Any], states: Sequence[CallbackState], skipped: 
                 setattr(callback, name, int(value or 0) if name in _WHOLE else value)
     for name, number, callback in _with_own_state(callbacks):
         if (name, number) in known:
-            callback.load_state_dict({key: _as_list(value) for key, value in known[name, number].items()})
+            state = known[name, number].items()
+            callback.load_state_dict({key: list(value) if isinstance(value, tuple) else value for key, value in state})
 
 
 def _single_number(value: StateValue) -> float | None:
     return None if isinstance(value, str | tuple) else value
-
-
-def _as_list(value: StateValue) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def complete_histories(callbacks: Sequence[Any], epochs: Mapping[int, Mapping[str, float]]) -> None:

@@ -63,7 +63,8 @@ def _as_written(a: Configs, b: Configs) -> Iterator[ConfigChange]:
 
 def _of_layers(a: Model, b: Model, renamed: Mapping[str, str]) -> Iterator[ConfigChange]:
     # `model_1` and `model_4` may be the same model: Keras numbers names anew in every session.
-    if a.name != b.name and all(map(_is_named, (a, b))) and not all(map(_is_numbered, (a, b))):
+    numbered = all(is_automatic(side.obj, side.name) for side in (a, b))
+    if a.name != b.name and _is_named(a) and _is_named(b) and not numbered:
         yield ConfigChange("", "name", a.name, b.name, NAME)
     layers = {node.chain: node for node in _nodes(a)}, {node.chain: node for node in _nodes(b)}
     known = Known(_with_models(renamed, *layers))
@@ -73,10 +74,6 @@ def _of_layers(a: Model, b: Model, renamed: Mapping[str, str]) -> Iterator[Confi
 def _is_named(model: Model) -> bool:
     """Whether a config names its model; the configs of Sequential models up to Keras 2.2.2 do not."""
     return bool(model.name) and not (model.obj.old and model.name == "sequential")
-
-
-def _is_numbered(model: Model) -> bool:
-    return is_automatic(model.obj, model.name)
 
 
 def _nodes(model: Model) -> Iterator[Node]:

@@ -142,10 +142,6 @@ def instead_of_protobuf(source: Source) -> CheckpointError | None:
     )
 
 
-def _mangled(_head: bytes, source: Source) -> CheckpointError | None:
-    return damage_of_transfer(source)
-
-
 def _is_html(head: bytes) -> bool:
     """Whether a page begins there, behind comments or not."""
     while (head := head.lstrip()).startswith(b"<!--"):
@@ -278,7 +274,7 @@ def _text(head: bytes, source: Source) -> CheckpointError | None:
 
 _TESTS: tuple[Callable[[bytes, Source], CheckpointError | None], ...] = (
     _lfs_pointer,
-    _mangled,
+    lambda _head, source: damage_of_transfer(source),
     _page,
     _old_torch,
     _pickle,

@@ -201,17 +201,10 @@ def _gathered(group: list[_Row]) -> list[list[str]]:
     label = collapsed([row.label for row in group])
     if label is None:
         return [cells for row in group for cells in _gathered([row])]
-    why, remedy = (collapsed([part(row) for row in group]) or part(group[0]) for part in (_why_of, _remedy_of))
+    why = collapsed([row.why for row in group]) or group[0].why
+    remedy = collapsed([row.remedy for row in group]) or group[0].remedy
     count = str(sum(row.count for row in group))
     return [[group[0].status, printable(label, 200), count, printable(why, 300), printable(remedy, 200)]]
-
-
-def _why_of(row: _Row) -> str:
-    return row.why
-
-
-def _remedy_of(row: _Row) -> str:
-    return row.remedy
 
 
 def _status(finding: WeightProblem) -> str:

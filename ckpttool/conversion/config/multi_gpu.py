@@ -11,7 +11,7 @@ from typing import Any
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.model import Architecture, with_config
 from ckpttool.model.arguments import Args
-from ckpttool.model.graph import Call, Tensor, read_calls, read_references
+from ckpttool.model.graph import Call, read_calls, read_references
 from ckpttool.model.shape_inference import is_model, name_in_graph
 
 STRIP = Edit(
@@ -82,7 +82,8 @@ def _are_slices(towers: tuple[Call, ...], slices: Mapping[str, Args], calls: Map
         for name in names
     )
     sources = [[calls[name][0].tensors for name in names] for names in taken] if right else []
-    return len(towers) > 1 and right and sources.count(sources[0]) == len(towers) and _count(taken) == len(slices)
+    is_each_once = len({name for names in taken for name in names}) == len(slices)
+    return len(towers) > 1 and right and sources.count(sources[0]) == len(towers) and is_each_once
 
 
 def _are_joined(joins: Iterable[str], calls: Mapping[str, tuple[Call, ...]], model: str, count: int) -> bool:
@@ -90,14 +91,7 @@ def _are_joined(joins: Iterable[str], calls: Mapping[str, tuple[Call, ...]], mod
     for output, name in enumerate(joins):
         tensors = [tensor for call in calls[name] for tensor in call.tensors]
         first = tensors[0].node if tensors else 0
-        if [_key(tensor) for tensor in tensors] != [(model, first + at, output) for at in range(count)]:
+        places = [(tensor.layer, tensor.node, tensor.output) for tensor in tensors]
+        if places != [(model, first + at, output) for at in range(count)]:
             return False
     return True
-
-
-def _key(tensor: Tensor) -> tuple[str, int, int]:
-    return tensor.layer, tensor.node, tensor.output
-
-
-def _count(taken: Iterable[Iterable[str]]) -> int:
-    return len({name for names in taken for name in names})

@@ -50,10 +50,6 @@ def _referring(kind: str) -> Rule:
     return rule
 
 
-def _deserialized(value: Any, refuse: Refuse, context: Context) -> Any:
-    return deserialize(value, context)
-
-
 def _layer(value: Any, refuse: Refuse, context: Context) -> Any:
     layer = deserialize(value, context)
     if not isinstance(layer, Layer | Own):
@@ -162,7 +158,7 @@ _OBJECTS: Mapping[str, Rule] = {
     "crosses": crosses_of,
     "features by name": features_of,
     "constraint": _referring("constraints"),
-    "deserialized": _deserialized,
+    "deserialized": lambda value, _refuse, context: deserialize(value, context),
     "deserialized, no lambda": _deserialized_or_lambda,
     "dtype": lambda value, refuse, context: policy(value, refuse, context),
     "dtype as it is": _own_dtype,

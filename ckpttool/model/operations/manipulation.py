@@ -98,10 +98,6 @@ def _moved(args: Args, shape: Shape) -> Shape:
     return tuple(moved[axis] if axis in moved else next(others) for axis in range(rank))
 
 
-def _raveled(args: Args, shape: Shape) -> Shape:
-    return flat(shape)
-
-
 def _broadcast_to(args: Args, shape: Shape) -> Shape:
     target = args.shape("shape")
     broadcast(shape, target)
@@ -165,7 +161,7 @@ MANIPULATION: Mapping[str, Rule] = MappingProxyType(
         "ExpandDims": single(_expanded, "x"),
         "Moveaxis": single(_moved, "x"),
         "Pad": single(_padded, "x", more=("constant_values",)),
-        "Ravel": single(_raveled, "x"),
+        "Ravel": single(lambda _args, shape: flat(shape), "x"),
         "Repeat": single(_repeated, "x"),
         "Reshape": single(reshaped, "x"),
         "Rot90": single(_rotated, "array"),

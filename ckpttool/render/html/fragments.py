@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ckpttool.checkpoint import Checkpoint, Weight
+from ckpttool.checkpoint import Weight
 from ckpttool.errors import CheckpointError
 from ckpttool.escape import printable
 from ckpttool.inspection.listing import Listing, Row, list_checkpoint
@@ -38,10 +38,6 @@ def _with_own_places(html: str) -> str:
     """The same HTML with ids of its own, since a notebook has many outputs on one page."""
     prefix = hashlib.sha256(html.encode("utf-8", "backslashreplace")).hexdigest()[:8]
     return _PLACES.sub(rf"\g<1>c{prefix}-", html)
-
-
-def _checkpoint(value: Checkpoint) -> Iterable[Section]:
-    return _listing(list_checkpoint(value))
 
 
 def _listing(value: Listing) -> Iterable[Section]:
@@ -146,7 +142,7 @@ def _report(value: Any) -> Iterable[Section]:
 
 
 _SECTIONS: dict[str, Callable[[Any], Iterable[Section]]] = {
-    "Checkpoint": _checkpoint,
+    "Checkpoint": lambda value: _listing(list_checkpoint(value)),
     "Weight": _weight,
     "Listing": _listing,
     "DirectoryListing": _directory,
