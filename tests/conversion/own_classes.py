@@ -70,16 +70,6 @@ def compiled() -> Any:
     return model
 
 
-def number() -> int:
-    """No model."""
-    return 3
-
-
-def unbuilt() -> Any:
-    """A model that has no weights yet."""
-    return keras.Sequential([Block(3)])
-
-
 class Mute(keras.Model):  # type: ignore[misc, unused-ignore]
     """A model whose arguments no config can hold."""
 

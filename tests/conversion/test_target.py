@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ckpttool.errors import ConversionError
 from ckpttool.model.live.user_function import architecture_of_function
 from tests.conftest import Outcome
 from tests.live import keras as live_keras
+from tests.model.live.once import asked_once
 from tests.samples import FIXTURES
 from tests.verification import own
 
@@ -36,6 +37,13 @@ INPUTS = np.asarray(RECORDED["inputs"], "float32")
 BUILD = "tests.conversion.own_classes:build"
 SOURCES = ("s.weights.h5", "s.weights.json", "s.h5", "s.keras")
 TARGETS = ("t.weights.h5", "t.weights.json", "t.h5", "t.keras")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def functions_are_called_once() -> Iterator[None]:
+    """What is asked of one function by several tests is asked of one process."""
+    with asked_once():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -483,16 +491,3 @@ def test_proof_by_running(tmp_path: Path, run: Run) -> None:
     done = run("convert", OLD / "model.h5", tmp_path / "new.keras", "--arch", BUILD, "--prove", "--output", "json")
     data = json.loads(done.out)
     assert (done.code, data["prediction"]["outputs"], data["prediction"]["finite"]) == (0, [[2, 2]], True)
-
-
-@pytest.mark.usefixtures("here")
-@pytest.mark.parametrize(
-    ("function", "message"),
-    [("absent", "has no attribute 'absent'"), ("number", "no model of Keras 3"), ("unbuilt", "that is not built")],
-)
-def test_functions_that_give_no_model(function: str, message: str, tmp_path: Path, run: Run) -> None:
-    """Are one error, and nothing is written."""
-    arguments = ("--arch", f"tests.conversion.own_classes:{function}")
-    done = run("convert", OLD / "model.h5", tmp_path / "new.keras", *arguments)
-    assert (done.code, done.out, message in done.err) == (2, "", True)
-    assert list(tmp_path.iterdir()) == []

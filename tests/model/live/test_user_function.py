@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 import ckpttool
+from tests.model.live.once import asked_once
 from tests.model.live.test_function_faults import fault_of
+from tests.samples import FIXTURES
 
 pytest.importorskip("keras", minversion="3.15", reason="the functions build models of Keras 3.15")
 
@@ -65,28 +67,31 @@ def ends():
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with a package of models in it, and the command started there."""
+    """A folder with a package of models in it, and the command started there; each function is called once."""
     package = tmp_path / "training"
     package.mkdir()
     (package / "__init__.py").touch()
     (package / "models.py").write_text(MODELS)
     monkeypatch.chdir(tmp_path)
-    yield tmp_path
+    with asked_once():
+        yield tmp_path
     assert "training" not in sys.modules, "the user's code ran in this process"
 
 
 def test_a_model_of_an_own_class(project: Path, run: Callable[..., Any]) -> None:
     """Its spec lists the weights by the attributes that hold them, and what Keras saved of it loads; standard output is
     the command's alone."""
-    done = run("spec", "training.models:own", "-o", "own.spec.json")
+    function = "training.models:Deep.build"
+    done = run("spec", function, "-o", "own.spec.json")
     assert (done.code, done.out) == (0, "")
-    assert done.err == "note: running training.models:own in a process of its own\n"
+    assert done.err == f"note: running {function} in a process of its own\n"
     assert (project / "was_here").exists()
-    for architecture in ("own.spec.json", "training.models:Deep.build"):
+    for architecture in ("own.spec.json", function):
         done = run("verify", "own.weights.h5", architecture)
         assert (done.code, "4 weights match" in done.out) == (0, True), done
         assert "on standard" not in done.out
-    assert ckpttool.verify("own.weights.h5", "training.models:Deep.build").ok
+    assert ckpttool.verify("own.weights.h5", function).ok
+    assert run("ls", function).out.count("kernel") == 2
 
 
 @pytest.mark.parametrize(
@@ -99,12 +104,23 @@ def test_a_model_of_an_own_class(project: Path, run: Callable[..., Any]) -> None
         ("training.absent:build", "found: ModuleNotFoundError: No module named 'training.absent'"),
     ],
 )
-def test_functions_that_give_no_model(project: Path, function: str, message: str) -> None:
-    """The error says what the function did instead, with the last lines that it printed, none of them raw."""
+def test_functions_that_give_no_model(project: Path, function: str, message: str, run: Callable[..., Any]) -> None:
+    """The error says what the function did instead, with the last lines that it printed, none of them raw; nothing is
+    converted."""
     text = fault_of(function)
     assert text.startswith(f"{function}: ")
     assert message in text
     assert len(text.splitlines()) < 20
+    assert nothing_is_converted(function, run) == f"error: {text}\n"
+
+
+def nothing_is_converted(function: str, run: Callable[..., Any]) -> str:
+    """The one error in which a conversion for the model of a function ends."""
+    done = run("convert", FIXTURES / "own_classes/model.h5", "new.keras", "--arch", function)
+    assert (done.code, done.out, list(Path().glob("new.*"))) == (2, "", [])
+    note, _, error = done.err.partition("\n")
+    assert note == f"note: running {function} in a process of its own"
+    return str(error)
 
 
 def test_seen_without_a_file(project: Path, run: Callable[..., Any]) -> None:
@@ -124,7 +140,6 @@ def test_seen_without_a_file(project: Path, run: Callable[..., Any]) -> None:
     done = run("graph", "training.models:plain", "training.models:plain", "-o", "json")
     assert done.code == 0
     assert '"change": "' not in done.out
-    assert run("ls", "training.models:own").out.count("kernel") == 2
 
 
 def test_a_model_that_is_not_built(project: Path, monkeypatch: pytest.MonkeyPatch, run: Callable[..., Any]) -> None:
@@ -134,3 +149,4 @@ def test_a_model_that_is_not_built(project: Path, monkeypatch: pytest.MonkeyPatc
     assert (done.code, done.out) == (2, "")
     assert "a model that is not built" in done.err
     assert "next: call it once on data" in done.err
+    assert "a model that is not built" in nothing_is_converted("training.models:own", run)
