@@ -63,8 +63,8 @@ def answered(cases: list[tuple[str, dict[str, Any], int]]) -> list[bool]:
     answers: list[bool] = []
     while len(answers) < len(cases):
         rest = cases[len(answers) :]
-        told = in_process(rest)
-        answers += told if len(told) == len(rest) else [*told, False]
+        reached = in_process(rest)
+        answers += reached if len(reached) == len(rest) else [*reached, False]
     return answers
 
 
@@ -79,9 +79,9 @@ def in_process(cases: list[tuple[str, dict[str, Any], int]]) -> list[bool]:
         os._exit(0)
     os.close(writing)
     with open(reading, "rb") as pipe:
-        told = pipe.read()
+        written = pipe.read()
     os.waitpid(process, 0)
-    return [answer == ord("1") for answer in told]
+    return [answer == ord("1") for answer in written]
 
 
 def main() -> None:

@@ -13,13 +13,13 @@ from ckpttool.model.live import user_function
 def asked_once() -> Iterator[None]:
     """Gives for a function that is asked again what its process wrote and printed."""
     genuine = user_function._run
-    given = dict[str, tuple[int, bytes, bytes | None]]()
+    known = dict[str, tuple[int, bytes, bytes | None]]()
 
     def run(target: str, answer: Path, output: Path) -> int:
-        if target not in given:
+        if target not in known:
             status = genuine(target, answer, output)
-            given[target] = status, output.read_bytes(), answer.read_bytes() if answer.exists() else None
-        status, printed, written = given[target]
+            known[target] = status, output.read_bytes(), answer.read_bytes() if answer.exists() else None
+        status, printed, written = known[target]
         output.write_bytes(printed)
         if written is not None:
             answer.write_bytes(written)
