@@ -41,7 +41,7 @@ TARGETS = ("t.weights.h5", "t.weights.json", "t.h5", "t.keras")
 
 @pytest.fixture(scope="module", autouse=True)
 def functions_are_called_once() -> Iterator[None]:
-    """What is asked of one function by several tests is asked of one process."""
+    """Starts one process for what several tests ask of one function."""
     with asked_once():
         yield
 
