@@ -1,4 +1,4 @@
-"""What all tests share: the fixtures folder, the command line as a function, golden files."""
+"""Fixtures and options that all tests share: the folder of fixtures, the command line as a function, golden files."""
 
 import gc
 import os
@@ -170,7 +170,7 @@ def hostile(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run of the command line gave."""
+    """The outcome of one run of the command line."""
 
     code: int
     out: str

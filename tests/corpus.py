@@ -1,4 +1,4 @@
-"""Where the real and the hostile checkpoints are that are no part of this project, and how to do without them."""
+"""The places of real and hostile checkpoints that are no part of this project, and how to do without them."""
 
 from pathlib import Path
 

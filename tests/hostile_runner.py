@@ -34,7 +34,7 @@ def processor_time() -> float:
 
 
 def run(path: Path, arguments: list[str]) -> dict[str, Any]:
-    """What one command on one file did."""
+    """The outcome of one command on one file."""
     opened.clear()
     begun = processor_time()
     signal.alarm(SECONDS)

@@ -16,12 +16,12 @@ def for_each(cases: Iterable[Any]) -> Callable[[Callable[..., None]], Callable[.
         _, *fixtures = inspect.signature(test).parameters.values()
 
         @functools.wraps(test)
-        def run(**given: Any) -> None:
+        def run(**values: Any) -> None:
             count, wrong = 0, list[str]()
             for case in cases:
                 count += 1
                 try:
-                    test(case, **given)
+                    test(case, **values)
                 except (Exception, AssertionError) as error:
                     wrong.append(f"{case}: {error if isinstance(error, AssertionError) else repr(error)}")
             assert count, "there is no case"

@@ -26,15 +26,17 @@ def check_predictions(model: Any, recorded: Path, rtol: float) -> None:
         inputs, outputs = numbered(arrays, "x"), numbered(arrays, "y")
 
     def predict(arguments: Arrays) -> Arrays:
-        found: Arrays = keras().tree.flatten(model.predict_on_batch(arguments if len(arguments) > 1 else arguments[0]))
-        return found
+        predicted: Arrays = keras().tree.flatten(
+            model.predict_on_batch(arguments if len(arguments) > 1 else arguments[0])
+        )
+        return predicted
 
-    found = predict(inputs)
-    assert [output.shape for output in found] == [wanted.shape for wanted in outputs]
+    predicted = predict(inputs)
+    assert [output.shape for output in predicted] == [wanted.shape for wanted in outputs]
     limits = [rtol * np.abs(wanted) + rtol / 10 * np.abs(wanted).max() for wanted in outputs]
-    misses = [np.abs(output - wanted) for output, wanted in zip(found, outputs, strict=True)]
+    misses = [np.abs(output - wanted) for output, wanted in zip(predicted, outputs, strict=True)]
     if not within(misses, limits):
-        noise = rounding(predict, inputs, found)
+        noise = rounding(predict, inputs, predicted)
         limits = [limit + each for limit, each in zip(limits, noise, strict=True)]
     assert within(misses, limits)
 
@@ -44,17 +46,17 @@ def within(misses: Arrays, limits: Arrays) -> bool:
     return all(bool((miss <= limit).all()) for miss, limit in zip(misses, limits, strict=True))
 
 
-def rounding(predict: Callable[[Arrays], Arrays], inputs: Arrays, found: Arrays) -> list[float]:
+def rounding(predict: Callable[[Arrays], Arrays], inputs: Arrays, predicted: Arrays) -> list[float]:
     """The largest change of each output where inputs change by their last bit; whole numbers, which may be indices,
     stay."""
     rng = np.random.default_rng(0)
-    largest = [0.0] * len(found)
+    largest = [0.0] * len(predicted)
     for _ in range(DRAWS):
         signs = [rng.choice(np.array([-ROUNDING, ROUNDING], "float32"), array.shape) for array in inputs]
         nearby = [
             array if (array == np.round(array)).all() else array * (1 + sign)
             for array, sign in zip(inputs, signs, strict=True)
         ]
-        changes = [np.abs(new - old).max() for new, old in zip(predict(nearby), found, strict=True)]
+        changes = [np.abs(new - old).max() for new, old in zip(predict(nearby), predicted, strict=True)]
         largest = [max(pair) for pair in zip(largest, changes, strict=True)]
     return largest

@@ -1,4 +1,4 @@
-"""What live Keras answered to the questions of some tests, recorded under fixtures/recorded with its version.
+"""The answers of live Keras to the questions of some tests, recorded under fixtures/recorded with its version.
 
 A quick run replays the answers; a full one asks Keras again and fails where it answers otherwise. Run as
 
@@ -58,7 +58,7 @@ def recorded(name: str) -> Recording:
 
 
 def asked(name: str) -> Recording:
-    """What the Keras that is installed answers."""
+    """The answers of the Keras that is installed."""
     import keras
 
     answers = importlib.import_module(ASKING[name]).answers()
@@ -86,7 +86,7 @@ def write(name: str, recording: Recording) -> None:
 
 
 def changes(before: Recording, after: Recording) -> list[str]:
-    """What Keras answers otherwise, a line for each question: what it answered before, and what it does now."""
+    """The answers that differ, a line for each question: the one before, and the one now."""
     version = [f"Keras {before.keras} -> {after.keras}"] if before.keras != after.keras else []
     return [*version, *_changed(before.answers, after.answers)]
 

@@ -17,9 +17,9 @@ FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def live(name: str) -> dict[str, Any]:
-    """What the live model said whose weights the fixture `name` holds."""
-    found: dict[str, Any] = TRUTH["models"][TRUTH["files"][name]]
-    return found
+    """The facts of the live model whose weights the fixture `name` holds."""
+    truth: dict[str, Any] = TRUTH["models"][TRUTH["files"][name]]
+    return truth
 
 
 def of_each_kind(names: Iterable[str]) -> list[str]:

@@ -120,7 +120,7 @@ WHOLE = LIVE | BY_HAND | {"equivalence/test_conversions.py", "test_hostile.py"}
 
 
 def scope(nodeid: str) -> str:
-    """What a process of a full run takes at once: a whole file, or one test."""
+    """The unit that a process of a full run takes at once: a whole file, or one test."""
     file = nodeid.partition("::")[0]
     return file if file.removeprefix("tests/") in WHOLE else nodeid
 
@@ -136,8 +136,8 @@ def is_slow() -> bool:
 
 
 def examples(count: int) -> int:
-    """How many examples hypothesis tries: all of them in a slow run, a quarter in a full one, a twentieth in a quick
-    one. Each run draws others."""
+    """The number of examples that hypothesis tries: all of them in a slow run, a quarter in a full one, a twentieth in
+    a quick one. Each run draws others."""
     return count if is_slow() else max(5, count // (4 if is_full() else 20))
 
 

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a step did: its exit code, its log, and the summary of the job after it."""
+    """The outcome of a step: its exit code, its log, and the summary of the job after it."""
 
     code: int
     log: str
@@ -39,17 +39,17 @@ Check = Callable[..., Outcome]
 
 def step(name: str) -> dict[str, Any]:
     """A step of the action by its name."""
-    (found,) = (step for step in ACTION["runs"]["steps"] if step.get("name") == name)
-    return dict(found)
+    (matching,) = (step for step in ACTION["runs"]["steps"] if step.get("name") == name)
+    return dict(matching)
 
 
 def run(name: str, workspace: Path, inputs: dict[str, str], environment: dict[str, str]) -> Outcome:
     """Runs a step as a runner does; expressions are replaced in `env` alone, since scripts have none."""
-    given = {key: str(declared.get("default", "")) for key, declared in ACTION["inputs"].items()} | inputs
+    values = {key: str(declared.get("default", "")) for key, declared in ACTION["inputs"].items()} | inputs
     chosen = step(name)
     assert chosen["shell"] == "bash"
-    given = {
-        key: re.sub(r"\$\{\{ inputs\.([\w-]+) \}\}", lambda match: given[match[1]], text)
+    values = {
+        key: re.sub(r"\$\{\{ inputs\.([\w-]+) \}\}", lambda match: values[match[1]], text)
         for key, text in chosen.get("env", {}).items()
     }
     script, summary = workspace.parent / "step.sh", workspace.parent / "summary.md"
@@ -61,7 +61,7 @@ def run(name: str, workspace: Path, inputs: dict[str, str], environment: dict[st
     done = subprocess.run(
         ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", str(script)],
         cwd=workspace,
-        env={**environment, **runner, **given},
+        env={**environment, **runner, **values},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -125,7 +125,7 @@ def test_outputs(check: Check, output: str) -> None:
     "text", ["$(touch pwned)", "`touch pwned`", '"; touch pwned; "', "--help", "'\ntouch pwned\n'"]
 )
 def test_inputs_are_no_code(check: Check, text: str, tmp_path: Path) -> None:
-    """Whatever stands in an input, none of it runs, and the step fails."""
+    """Nothing that stands in an input runs, and the step fails."""
     assert check(paths=text, args=text, output=text).code == (0 if text == "--help" else 2)
     if is_full():
         assert check(paths=text).code == 2
@@ -145,7 +145,7 @@ def test_names_are_no_options(check: Check, tmp_path: Path) -> None:
 
 
 def test_a_wrong_option_leaves_no_summary(check: Check) -> None:
-    """Where nothing was checked, no older summary is told again."""
+    """No older summary is shown again where nothing was checked."""
     check(paths="models of mine")
     assert check(paths="models of mine", args="--nothing").summary.count("###") == 1
 

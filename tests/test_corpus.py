@@ -28,7 +28,7 @@ DIAGNOSED = {
 
 
 def run(*arguments: str) -> Result:
-    """What the command line did."""
+    """The outcome of the command line."""
     return CliRunner().invoke(main, list(arguments))
 
 
@@ -51,7 +51,7 @@ OF_TENSORFLOW = {"tf-checkpoint", "savedmodel-dir"}  # of which the names of var
 
 
 def facts(weights: list[dict[str, Any]], kind: str) -> list[tuple[Any, ...]]:
-    """What both sides say of each weight, in order."""
+    """The facts of each weight by both sides, in order."""
     named = kind not in OF_TENSORFLOW
     return [
         (weight["path"], weight["shape"], weight["dtype"], weight["sha256"], weight.get("name") if named else "")
@@ -112,11 +112,11 @@ def test_layers_are_named_and_classed_as_expected(path: Path) -> None:
     """Each layer that was expected is listed by its name, with its class where the file tells it."""
     expected = json.loads(path.read_text())
     listing = json.loads(run("ls", str(file_of(expected)), "--layers", "--output", "json").stdout)
-    found = {layer["layer"]: layer["class"] for layer in listing["layers"]}
+    classes = {layer["layer"]: layer["class"] for layer in listing["layers"]}
     with_config = "model_class" in expected
     for name, class_name in names_of(expected["layers"] if with_config else []):
-        assert name in found or any(layer.startswith(f"{name}/") for layer in found), name
-        assert found.get(name, class_name) == class_name
+        assert name in classes or any(layer.startswith(f"{name}/") for layer in classes), name
+        assert classes.get(name, class_name) == class_name
 
 
 def names_of(layers: list[dict[str, Any]], prefix: str = "") -> list[tuple[str, str]]:
@@ -148,13 +148,13 @@ def test_plain_hdf5_is_listed_and_said_to_be_none_of_keras(name: str) -> None:
     assert {weight["path"] for weight in json.loads(outcome.stdout)["weights"]} == set(expected["top_level"])
 
 
-def test_a_model_whose_weights_were_never_saved_is_told() -> None:
+def test_a_model_whose_weights_were_never_saved_is_reported() -> None:
     """Keras 3.13.2 once saved an optimizer's state and none of the model's weights; `ls` says so."""
     outcome = run("ls", str(CORPUS / "files" / "kerasrepo__bugged_model.keras"))
     assert "no weights of the model" in outcome.stderr
 
 
-def test_the_architecture_beside_a_weights_file_is_found() -> None:
+def test_the_architecture_beside_a_weights_file_is_named() -> None:
     """`info` names the architecture file that belongs to a weights-only file."""
     manifest = json.loads((CORPUS / "manifest.json").read_text())
     for entry in manifest:

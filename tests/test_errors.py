@@ -48,10 +48,12 @@ def test_message() -> None:
 def test_message_is_escaped(kind: type[CheckpointError]) -> None:
     """No fact of a file reaches the terminal raw, and no message grows without end."""
     hostile = "\x1b]0;x\x07\n\u202e"
-    told = str(kind(hostile, path=hostile, where=hostile, expected=hostile, found=hostile + "x" * 10**6, hint=hostile))
-    assert not {"\x1b", "\x07", "\u202e"} & set(told)
-    assert len(told.splitlines()) == 5
-    assert len(told) < 10_000
+    message = str(
+        kind(hostile, path=hostile, where=hostile, expected=hostile, found=hostile + "x" * 10**6, hint=hostile)
+    )
+    assert not {"\x1b", "\x07", "\u202e"} & set(message)
+    assert len(message.splitlines()) == 5
+    assert len(message) < 10_000
 
 
 def test_at_adds_and_never_replaces() -> None:
@@ -62,7 +64,7 @@ def test_at_adds_and_never_replaces() -> None:
     assert error.at(path="q").path == "p"
 
 
-def test_weight_not_found_is_a_key_error() -> None:
+def test_missing_weight_is_a_key_error() -> None:
     """A missing weight can be caught as `KeyError`, and its message is still in words."""
     error = WeightNotFoundError("no weight", path="m.h5")
     assert isinstance(error, KeyError)

@@ -48,8 +48,8 @@ def expressions() -> Iterator[Any]:
 
 def uses(name: str, text: str) -> set[str]:
     """The methods by which an expression is used, all that scan as one."""
-    found = set(re.findall(rf"\b{name}\.({'|'.join(SCANS)}|match|fullmatch)\(", text))
-    return {"search" if method in SCANS else method for method in found}
+    methods = set(re.findall(rf"\b{name}\.({'|'.join(SCANS)}|match|fullmatch)\(", text))
+    return {"search" if method in SCANS else method for method in methods}
 
 
 def takes_long(method: Callable[[str | bytes], object], subject: str | bytes) -> bool:
@@ -71,14 +71,14 @@ def takes_long(method: Callable[[str | bytes], object], subject: str | bytes) ->
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs timers of POSIX systems")
-@pytest.mark.parametrize(("path", "given", "text"), list(expressions()))
-def test_time_grows_with_length(path: Path, given: str | re.Pattern[str], text: str) -> None:
+@pytest.mark.parametrize(("path", "expression", "text"), list(expressions()))
+def test_time_grows_with_length(path: Path, expression: str | re.Pattern[str], text: str) -> None:
     """A text of a hundred thousand characters that nearly fits is searched to its end."""
-    if isinstance(given, str):
+    if isinstance(expression, str):
         place = ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__")
-        pattern, methods = getattr(importlib.import_module(place), given), uses(given, text)
+        pattern, methods = getattr(importlib.import_module(place), expression), uses(expression, text)
     else:
-        pattern, methods = given, uses("it", text)
+        pattern, methods = expression, uses("it", text)
     pieces = list(itertools.product(BEFORE, AGAIN)) if is_full() else list(zip(itertools.cycle(BEFORE), AGAIN))
     for piece in (before + again * (LENGTH // len(again)) + "!" for before, again in pieces):
         subject = piece.encode() if isinstance(pattern.pattern, bytes) else piece

@@ -32,10 +32,10 @@ def git(tmp_path: Path) -> Git:
     settings = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "PYTHONPATH": str(ROOT)}
     environment = {**os.environ, **settings, "PATH": f"{bin_path}{os.pathsep}{os.environ['PATH']}"}
 
-    def run(*words: str) -> str:
+    def run(*arguments: str) -> str:
         names = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main")
         done = subprocess.run(
-            ["git", *names, *words], cwd=repository, env=environment, capture_output=True, text=True, check=True
+            ["git", *names, *arguments], cwd=repository, env=environment, capture_output=True, text=True, check=True
         )
         return done.stdout
 
@@ -63,17 +63,17 @@ def attributes() -> list[str]:
     return re.findall(r"^\*\.\S+ diff=ckpttool$", page, re.MULTILINE)
 
 
-def told(key: str) -> list[str]:
+def setting_of(key: str) -> list[str]:
     """The words of the `git config` line for a key that the docs tell."""
     page = (ROOT / "docs" / "git.md").read_text(encoding="utf-8")
-    found = re.search(rf'^git config --global (diff\.ckpttool\.{key}) "?(.*?)"?$', page, re.MULTILINE)
-    assert found is not None
-    return [found[1], found[2]]
+    setting = re.search(rf'^git config --global (diff\.ckpttool\.{key}) "?(.*?)"?$', page, re.MULTILINE)
+    assert setting is not None
+    return [setting[1], setting[2]]
 
 
 def test_textconv(git: Git) -> None:
     """`git diff` shows the line of the one weight that changed, and whole checkpoints that came or went."""
-    git("config", *told("textconv"))
+    git("config", *setting_of("textconv"))
     changed = git("diff", "HEAD~1", "HEAD", "--", "model.h5")
     lines = [line for line in changed.splitlines() if re.match(r"[-+](?![-+])", line)]
     assert [line[0] for line in lines] == ["-", "+"]
@@ -87,7 +87,7 @@ def test_textconv(git: Git) -> None:
 
 def test_external_diff(git: Git) -> None:
     """As an external diff it tells what changed in numbers, what came, what went, what was renamed; git goes on."""
-    git("config", *told("command"))
+    git("config", *setting_of("command"))
     out = git("diff", "--ext-diff", "-M", "HEAD~1", "HEAD")
     assert "different: 11 weights compared, 1 changed" in out
     assert "a/model.h5: legacy HDF5 model" in out
@@ -99,7 +99,7 @@ def test_external_diff(git: Git) -> None:
 
 def test_what_is_no_checkpoint(git: Git, tmp_path: Path) -> None:
     """A file that is no checkpoint is told as that, and git goes on."""
-    git("config", *told("command"))
+    git("config", *setting_of("command"))
     (tmp_path / "repository" / "model.h5").write_text("version https://git-lfs.github.com/spec/v1\nsize 3\n")
     out = git("diff", "--ext-diff")
     assert out.startswith("model.h5: ")

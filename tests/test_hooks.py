@@ -39,13 +39,13 @@ def git(tmp_path: Path) -> Git:
     environment = {
         **{name: setting for name, setting in os.environ.items() if not name.startswith(("GIT_", "PRE_COMMIT"))},
         **{"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "SKIP": "", "PIP_NO_COMPILE": "1"},
-        **{f"GIT_{who}_{what}": "a@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+        **{f"GIT_{who}_{fact}": "a@example.org" for who in ("AUTHOR", "COMMITTER") for fact in ("NAME", "EMAIL")},
         "PRE_COMMIT_HOME": str(tmp_path / "hooks"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
 
-    def run(*words: str, cwd: Path = repository, program: str = "git") -> "subprocess.CompletedProcess[str]":
-        return subprocess.run([program, *words], cwd=cwd, env=environment, capture_output=True, text=True)
+    def run(*arguments: str, cwd: Path = repository, program: str = "git") -> "subprocess.CompletedProcess[str]":
+        return subprocess.run([program, *arguments], cwd=cwd, env=environment, capture_output=True, text=True)
 
     assert run("init", "--quiet").returncode == 0
     return run
@@ -57,12 +57,12 @@ def tool_repository(git: Git, place: Path) -> tuple[str, str]:
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy2
         place.mkdir(exist_ok=True)
         copy(ROOT / part, place / part)  # type: ignore[operator]
-    for words in (("init", "--quiet"), ("add", "."), ("commit", "--quiet", "-m", "all")):
-        assert git(*words, cwd=place).returncode == 0
+    for arguments in (("init", "--quiet"), ("add", "."), ("commit", "--quiet", "-m", "all")):
+        assert git(*arguments, cwd=place).returncode == 0
     return str(place), git("rev-parse", "HEAD", cwd=place).stdout.strip()
 
 
-def told(repository: str, commit: str) -> str:
+def pinned(repository: str, commit: str) -> str:
     """The configuration that the docs tell, with a repository and commit that are there."""
     page = (ROOT / "docs" / "checking.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```yaml\n(repos:\n.*?)^```$", page, re.MULTILINE | re.DOTALL)
@@ -73,7 +73,7 @@ def told(repository: str, commit: str) -> str:
 def test_names_are_no_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Callable[..., Any]) -> None:
     """A file whose name looks like an option is checked as any other; pre-commit calls `entry`, then `args`, then the
     names."""
-    (hook,) = (one for one in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text()) if one["id"] == HOOK)
+    (hook,) = (entry for entry in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text()) if entry["id"] == HOOK)
     name = "--output-file=written.h5"
     shutil.copy(FIXTURES / "broken/truncated.weights.h5", tmp_path / name)
     monkeypatch.chdir(tmp_path)
@@ -89,7 +89,7 @@ def test_names_are_no_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, r
 def test_hooks(git: Git, tmp_path: Path) -> None:
     """A commit of a damaged checkpoint, or of weights that no longer fit their spec, does not come to be."""
     project = tmp_path / "project"
-    (project / ".pre-commit-config.yaml").write_text(told(*tool_repository(git, tmp_path / "tool")))
+    (project / ".pre-commit-config.yaml").write_text(pinned(*tool_repository(git, tmp_path / "tool")))
     weights, spec = project / "model.weights.h5", project / "model.spec.json"
     shutil.copy(FIXTURES / "keras3/mlp.weights.h5", weights)
     command = [sys.executable, "-m", "ckpttool", "spec", str(FIXTURES / "keras3/mlp.keras"), "-o", str(spec)]

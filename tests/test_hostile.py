@@ -91,13 +91,18 @@ def cases(hostile: Path) -> list[Case]:
         results = dict(zip(COMMANDS, pool.map(partial(outcomes, hostile), COMMANDS.values()), strict=True))
     manifest = json.loads((hostile / "manifest.json").read_text())["cases"]
     return [
-        Case(case["file"], case["ls"], case["category"], {name: found[case["file"]] for name, found in results.items()})
+        Case(
+            case["file"],
+            case["ls"],
+            case["category"],
+            {name: answers[case["file"]] for name, answers in results.items()},
+        )
         for case in manifest
     ]
 
 
 def outcomes(folder: Path, arguments: list[str]) -> dict[str, dict[str, Any]]:
-    """What the command did to each case; fails where its process did not survive one."""
+    """The outcome of the command for each case; fails where its process did not survive one."""
     runner = Path(__file__).with_name("hostile_runner.py")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     done = subprocess.run([sys.executable, str(runner), str(folder), *arguments], capture_output=True, env=environment)
@@ -111,8 +116,8 @@ def each(cases: list[Case]) -> list[tuple[str, str, dict[str, Any]]]:
     return [(case.file, name, outcome) for case in cases for name, outcome in case.results.items()]
 
 
-def said(outcome: dict[str, Any]) -> str:
-    """What `ls` did, in the words of the labels."""
+def label_of(outcome: dict[str, Any]) -> str:
+    """The outcome of `ls`, in the words of the labels."""
     if outcome["exit_code"] == 2:
         return "refuse"
     return "warn" if "warning:" in outcome["stderr"] else "ok"
@@ -130,7 +135,7 @@ def test_nothing_but_an_error_of_ours_ends_a_command(cases: list[Case]) -> None:
 
 
 def test_no_traceback_is_shown(cases: list[Case]) -> None:
-    """What goes wrong is told in a message."""
+    """A fault is reported in a message."""
     assert [file for file, _, outcome in each(cases) if "Traceback" in outcome["stderr"] + outcome["stdout"]] == []
 
 
@@ -174,7 +179,7 @@ def test_ls_does_what_each_label_says(cases: list[Case]) -> None:
     """Honest and odd files are listed, broken ones refused; where it is otherwise, a reason is given."""
     wrong = []
     for case in cases:
-        wanted, done = INSTEAD.get(case.file, (case.label, ""))[0], said(case.results["ls"])
+        wanted, done = INSTEAD.get(case.file, (case.label, ""))[0], label_of(case.results["ls"])
         if case.file == "special/unreadable.h5" and os.geteuid() == 0:
             continue  # the superuser may read it
         listed = done != "refuse"
@@ -191,7 +196,7 @@ def test_ls_says_what_it_did_not_follow(cases: list[Case]) -> None:
         if case.label == "warn"
         and case.category in SPOKEN
         and case.file not in UNSPOKEN
-        and said(case.results["ls"]) == "ok"
+        and label_of(case.results["ls"]) == "ok"
     ]
     assert silent == []
 

@@ -55,8 +55,8 @@ def report(path: Path) -> tuple[int, set[str]]:
     from ckpttool.cli import main
 
     done = CliRunner().invoke(main, ["check", str(path), "--isolated", "--output", "json"])
-    found = json.loads(done.stdout)["checkpoints"][0]["findings"]
-    return done.exit_code, {finding["code"] for finding in found if finding["severity"] == "error"}
+    findings = json.loads(done.stdout)["checkpoints"][0]["findings"]
+    return done.exit_code, {finding["code"] for finding in findings if finding["severity"] == "error"}
 
 
 def test_all_are_here() -> None:
@@ -66,7 +66,7 @@ def test_all_are_here() -> None:
 
 @pytest.mark.parametrize("name", RULES)
 def test_check_says_what_is_wrong(name: str) -> None:
-    """What is dangerous or broken is an error of its rule; what is harmless passes."""
+    """A dangerous or broken file is an error of its rule; a harmless one passes."""
     code, errors = report(ADVERSARIAL_2 / name)
     assert (code, RULES[name] in errors) == ((1, True) if RULES[name] else (0, False))
     assert bool(errors) == bool(RULES[name])
@@ -95,8 +95,8 @@ def test_no_command_costs_much(name: str, command: str, tmp_path: Path) -> None:
     """Every command ends by itself, within 300 MB, and without a traceback."""
     path = tmp_path / name
     path.write_bytes((ADVERSARIAL_2 / name).read_bytes())
-    seconds, megabytes, code, said = measured(path, command)
+    seconds, megabytes, code, message = measured(path, command)
     assert code in (0, 1, 2)
-    assert "Traceback" not in said
+    assert "Traceback" not in message
     assert seconds < ENDLESS
     assert megabytes < MEGABYTES

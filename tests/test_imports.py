@@ -1,5 +1,5 @@
-"""What is imported when: neither TensorFlow nor Keras ever, NumPy and h5py only where arrays are read, Jinja2 only for
-pages."""
+"""The imports of each command: neither TensorFlow nor Keras ever, NumPy and h5py only where arrays are read, Jinja2
+only for pages."""
 
 import json
 import subprocess
@@ -36,7 +36,7 @@ print(json.dumps(found))
 
 
 def imported(*runs: list[str]) -> list[tuple[object, list[str]]]:
-    """Which heavy packages are there after `import ckpttool` and after each of these commands, in one process."""
+    """The heavy packages that are there after `import ckpttool` and after each of these commands, in one process."""
     command = [sys.executable, "-c", _SCRIPT, json.dumps([HEAVY, runs])]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return [(args, names) for args, names in json.loads(done.stdout)]
@@ -116,7 +116,7 @@ except SystemExit:
     pass
 print(json.dumps(sorted(sys.modules)), file=sys.stderr)
 """
-_MADE = """
+_DATACLASSES = """
 import dataclasses, json, sys
 made, process = [], dataclasses._process_class
 dataclasses._process_class = lambda kind, *args, **named: made.append(kind.__name__) or process(kind, *args, **named)
@@ -159,7 +159,7 @@ def test_modules_of_a_command(command: list[str], most: int, unneeded: str) -> N
 def test_a_listing_makes_few_classes_and_patterns() -> None:
     """A listing of a small TensorFlow checkpoint makes few dataclasses, each of which takes half a thousandth of a
     second, and looks for no name like that of a prefix, which is the name of no file."""
-    run = [sys.executable, "-c", _MADE, json.dumps(["ls", INDEX_FILE.removesuffix(".index")])]
+    run = [sys.executable, "-c", _DATACLASSES, json.dumps(["ls", INDEX_FILE.removesuffix(".index")])]
     done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True)
     classes, modules = json.loads(done.stderr.splitlines()[-1])
     assert len(classes) <= 12, classes

@@ -12,9 +12,9 @@ _NOT_INDEXED = {"INDEX.json", "TRUTH.json", "README.md"}
 
 
 def _files() -> list[str]:
-    found = (path.relative_to(FIXTURES) for path in FIXTURES.rglob("*") if path.is_file())
-    kept = (path for path in found if path.parts[0] not in _NO_FILES and path.as_posix() not in _NOT_INDEXED)
-    return sorted(path.as_posix() for path in kept)
+    files = (path.relative_to(FIXTURES) for path in FIXTURES.rglob("*") if path.is_file())
+    indexed = (path for path in files if path.parts[0] not in _NO_FILES and path.as_posix() not in _NOT_INDEXED)
+    return sorted(path.as_posix() for path in indexed)
 
 
 def test_every_file_is_described() -> None:

@@ -157,14 +157,14 @@ def measured(weight: Weight) -> tuple[tuple[int, ...], str, str | None]:
 
 def owners(model: Any, chain: str = "") -> dict[str, str]:
     """The layer of each weight of a model by the weight's identity: the chain of names of models down to the layer."""
-    found = {}
+    rows_by_layer = {}
     for layer in model.layers:
         path = f"{chain}/{layer.name}" if chain else layer.name
         if hasattr(layer, "layers") and hasattr(layer, "get_layer"):
-            found.update(owners(layer, path))
+            rows_by_layer.update(owners(layer, path))
         else:
-            found.update({str(id(weight)): path for weight in layer.weights})
-    return found
+            rows_by_layer.update({str(id(weight)): path for weight in layer.weights})
+    return rows_by_layer
 
 
 def saved_in(model: Any, folder: Path) -> dict[str, Path]:
@@ -183,13 +183,13 @@ def saved_in(model: Any, folder: Path) -> dict[str, Path]:
     return {**paths, ".weights.json": folder / "model.weights.json"}
 
 
-def check_layers(found: Listing, model: Any, suffix: str) -> None:
+def check_layers(listing: Listing, model: Any, suffix: str) -> None:
     """Each weight is listed under its layer; legacy files know the outermost only."""
     layer_of = owners(model)
     expected: dict[Any, set[str]] = {}
     for weight in model.weights:
         expected.setdefault(content(weight), set()).add(layer_of[str(id(weight))])
-    for row in found.rows:
+    for row in listing.rows:
         if row.weight.section is Section.MODEL:
             owned = expected[measured(row.weight)]
             names = {name.split("/")[0] for name in owned} if is_legacy(suffix) else owned
@@ -207,19 +207,21 @@ def test_random_model(seed: int, keras: ModuleType, tmp_path: Path) -> None:
     spectral = sum(type(layer).__name__ == "SpectralNormalization" for layer in all_layers(model))
     for suffix, path in saved_in(model, tmp_path).items():
         with ckpttool.open(path) as checkpoint:
-            found = list_checkpoint(checkpoint)
-            assert any("bfloat16" in note for note in found.notes) == (is_legacy(suffix) and maker.policy == "bfloat16")
+            listing = list_checkpoint(checkpoint)
+            assert any("bfloat16" in note for note in listing.notes) == (
+                is_legacy(suffix) and maker.policy == "bfloat16"
+            )
             stored = Counter(map(measured, checkpoint.section(Section.MODEL)))
             assert set(stored) == set(expected)
             # SpectralNormalization lists the kernel that it wraps as its own, too; legacy files have it once.
             assert sum((stored - expected).values()) == (0 if is_legacy(suffix) else spectral)
             assert checkpoint.refusals == ()
             assert checkpoint.section(Section.OTHER) == ()
-            check_layers(found, model, suffix)
+            check_layers(listing, model, suffix)
             if checkpoint.config is not None:
                 assert checkpoint.producer.keras_version == keras.__version__
                 assert describe(checkpoint).model_class == type(model).__name__
-                assert layers <= {layer.path for layer in found.layers}
+                assert layers <= {layer.path for layer in listing.layers}
 
 
 def is_legacy(suffix: str) -> bool:

@@ -37,9 +37,9 @@ def test_keys() -> None:
 
 def test_some_ways_only() -> None:
     """A walk may start anywhere and leave names out."""
-    found = GRAPH.reached(0, passes=lambda node, name: name != "optimizer")
-    assert found[4] == ("model", "layer-0", "kernel")
-    assert 3 not in found
+    reached = GRAPH.reached(0, passes=lambda node, name: name != "optimizer")
+    assert reached[4] == ("model", "layer-0", "kernel")
+    assert 3 not in reached
     assert GRAPH.reached(2)[0] == ("model", "root")
     assert GRAPH.reached(99) == GRAPH.reached() == {}
     assert GRAPH.reached(5, 6) == {5: (), 6: ()}

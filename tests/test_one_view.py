@@ -1,4 +1,4 @@
-"""What two readers see differently stops every command that says or makes something of it, wherever it stands."""
+"""A file that two readers see differently stops every command that shows or converts it, wherever it stands."""
 
 import io
 import json
@@ -42,7 +42,7 @@ def repeated_key(path: Path) -> Path:
     return path
 
 
-MADE: dict[str, Callable[[Path], Path]] = {"m.h5": hidden_config, "m.keras": repeated_key}
+FILES: dict[str, Callable[[Path], Path]] = {"m.h5": hidden_config, "m.keras": repeated_key}
 WORK: dict[str, Callable[[Path, Path], object]] = {
     "verify": lambda path, _: ckpttool.verify(path, GOOD),
     "verify against it": lambda path, _: ckpttool.verify(GOOD, path),
@@ -54,11 +54,11 @@ WORK: dict[str, Callable[[Path, Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("work", WORK)
 def test_work_is_refused(name: str, work: str, tmp_path: Path) -> None:
     """One error says which file, where in it, and what readers see; nothing is written."""
-    path, target = MADE[name](tmp_path / name), tmp_path / "new.keras"
+    path, target = FILES[name](tmp_path / name), tmp_path / "new.keras"
     with pytest.raises(UnsafeFileError, match="two readers see different things") as caught:
         WORK[work](path, target)
     assert caught.value.path == str(path)
@@ -66,10 +66,10 @@ def test_work_is_refused(name: str, work: str, tmp_path: Path) -> None:
     assert not target.exists()
 
 
-@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("name", FILES)
 def test_listed_and_flagged(name: str, tmp_path: Path) -> None:
     """The weights are listed, and the difference is told: by the listing as a refusal, by check as an error."""
-    path = MADE[name](tmp_path / name)
+    path = FILES[name](tmp_path / name)
     with ckpttool.open(path) as checkpoint:
         assert len(checkpoint) > 0
         assert "ambiguous" in {refusal.kind for refusal in checkpoint.refusals}

@@ -1,4 +1,4 @@
-"""What is recorded of live Keras is what it answers today."""
+"""The recorded answers of live Keras are those of the Keras that is installed."""
 
 from pathlib import Path
 
@@ -34,8 +34,8 @@ def test_keras_answers_as_recorded(name: str) -> None:
             before.keras, {key: before.answers[key] for key in before.answers.keys() & now.answers.keys()}
         )
         assert len(before.answers) > 600
-    found = changes(before, now)
-    assert not found, "\n".join([f"{len(found)} answers differ", *found[:20]])
+    differing = changes(before, now)
+    assert not differing, "\n".join([f"{len(differing)} answers differ", *differing[:20]])
 
 
 def test_every_call_is_recorded() -> None:
@@ -43,7 +43,7 @@ def test_every_call_is_recorded() -> None:
     assert {*map(str, all_cases()), "classes"} == recorded.recorded("layer_shapes").answers.keys()
 
 
-def test_changes_are_told() -> None:
+def test_changes_are_reported() -> None:
     """A difference names the version, the question and both answers around the place where they part."""
     before = Recording("3.15.0", {"a": 1, "b": [0] * 500 + [1], "c": 1})
     after = Recording("3.16.0", {"a": 1, "b": [0] * 500 + [2], "d": 1})

@@ -1,4 +1,4 @@
-"""What ckpttool reads of each fixture against what live Keras said when it wrote it.
+"""The facts that ckpttool reads of each fixture against what live Keras said when it wrote it.
 
 Every difference there may be stands in a table below, with its reason; anything else is a fault.
 """
@@ -120,10 +120,10 @@ def content(weight: dict[str, Any]) -> tuple[tuple[int, ...], str, str]:
 
 def by_content(name: str) -> dict[tuple[tuple[int, ...], str, str], list[dict[str, Any]]]:
     """The live weights by content; equal ones share an entry."""
-    found: dict[tuple[tuple[int, ...], str, str], list[dict[str, Any]]] = {}
+    by_facts: dict[tuple[tuple[int, ...], str, str], list[dict[str, Any]]] = {}
     for weight in true_weights(name):
-        found.setdefault(content(weight), []).append(weight)
-    return found
+        by_facts.setdefault(content(weight), []).append(weight)
+    return by_facts
 
 
 def names_in_file(name: str, row: Row) -> set[str]:
@@ -136,7 +136,7 @@ def names_in_file(name: str, row: Row) -> set[str]:
 @for_each(OPENED)
 def test_weights(name: str) -> None:
     """The file holds the live weights: each with its shape, dtype and content, none more and none less."""
-    assert Counter(found for _, found in rows_of(name)) == Counter(map(content, true_weights(name)))
+    assert Counter(stored for _, stored in rows_of(name)) == Counter(map(content, true_weights(name)))
 
 
 @pytest.mark.parametrize("name", sorted(STORED_TWICE))
@@ -151,8 +151,8 @@ def test_stored_twice(name: str) -> None:
 def test_layer_names(name: str) -> None:
     """Each weight is listed under the layer that owns it in the live model."""
     truth = by_content(name)
-    for row, found in rows_of(name):
-        owners = {weight["layer"] for weight in truth[found]}
+    for row, stored in rows_of(name):
+        owners = {weight["layer"] for weight in truth[stored]}
         outermost = {owner.split("/")[0] for owner in owners}
         path_layout = row.weight.name is None
         assert names_in_file(name, row) & (owners if path_layout and row.weight.layer else owners | outermost)
@@ -165,9 +165,9 @@ def test_order_within_layers(name: str) -> None:
     """Within one layer the weights stand in the live order, except where a reason is known; and there they do not."""
     truth = by_content(name)
     stored: dict[str, list[str]] = {}
-    for _, found in rows_of(name):
-        if len(truth[found]) == 1:  # equal ones cannot be told apart
-            stored.setdefault(truth[found][0]["layer"], []).append(truth[found][0]["name"])
+    for _, facts in rows_of(name):
+        if len(truth[facts]) == 1:  # equal ones cannot be told apart
+            stored.setdefault(truth[facts][0]["layer"], []).append(truth[facts][0]["name"])
     differing = set()
     for layer, names in stored.items():
         expected = [
@@ -180,16 +180,16 @@ def test_order_within_layers(name: str) -> None:
 
 @for_each(OPENED)
 def test_trainable(name: str) -> None:
-    """Where a config is stored, each weight is said to be trained or not as it was in the live model."""
-    truth, untold = by_content(name), set()
+    """Each weight is reported as trained or not as it was in the live model, where a config is stored."""
+    truth, unknown = by_content(name), set()
     with ckpttool.open(FIXTURES / name) as checkpoint:
         has_config = checkpoint.config is not None
-    for row, found in rows_of(name):
+    for row, stored in rows_of(name):
         if row.trainable is None:
-            untold.add(row.layer)
+            unknown.add(row.layer)
         else:
-            assert row.trainable in {weight["trainable"] for weight in truth[found]}, row.weight.path
-    assert untold <= OWN_CLASSES.get(name, set()) or not has_config
+            assert row.trainable in {weight["trainable"] for weight in truth[stored]}, row.weight.path
+    assert unknown <= OWN_CLASSES.get(name, set()) or not has_config
 
 
 def test_every_reason_is_needed() -> None:
@@ -219,9 +219,9 @@ def test_not_opened(name: str) -> None:
 def test_version(name: str) -> None:
     """The version of Keras is the one that wrote the file, or None where the layout has no place for it."""
     with ckpttool.open(FIXTURES / name) as checkpoint:
-        found = checkpoint.producer.keras_version
+        version = checkpoint.producer.keras_version
         unsaid = checkpoint.kind in _NO_VERSION or (checkpoint.kind == "legacy-weights" and name.startswith("keras1"))
-        assert found == (None if unsaid else live(name)["keras_version"])
+        assert version == (None if unsaid else live(name)["keras_version"])
 
 
 @for_each(OPENED)
@@ -229,16 +229,16 @@ def test_optimizer(name: str) -> None:
     """Class, iteration, learning rate and number of variables are those of the live optimizer."""
     expected = live(name)["optimizer"]
     with ckpttool.open(FIXTURES / name) as checkpoint:
-        found = describe(checkpoint).optimizer
+        optimizer = describe(checkpoint).optimizer
     if expected is None or name in NO_OPTIMIZER or name.startswith("keras0"):
-        assert found is None
+        assert optimizer is None
         return
-    assert found is not None
+    assert optimizer is not None
     expected = expected | OPTIMIZERS.get(name, ({}, ""))[0]
-    assert found.class_name == expected["class"]
-    assert found.iteration == expected["iterations"]
-    assert found.learning_rate == (expected["learning_rate"] and pytest.approx(expected["learning_rate"], rel=1e-6))
-    assert found.weights == expected["variables"]
+    assert optimizer.class_name == expected["class"]
+    assert optimizer.iteration == expected["iterations"]
+    assert optimizer.learning_rate == (expected["learning_rate"] and pytest.approx(expected["learning_rate"], rel=1e-6))
+    assert optimizer.weights == expected["variables"]
 
 
 def shapes(shape: Any) -> list[tuple[int | None, ...]]:
@@ -250,15 +250,15 @@ def shapes(shape: Any) -> list[tuple[int | None, ...]]:
 
 @for_each(OPENED)
 def test_architecture(name: str) -> None:
-    """Where a config is stored, model class, name, and the shapes of inputs and outputs are those of the live model."""
+    """Model class, name, and the shapes of inputs and outputs are those of the live model, where a config is stored."""
     truth = live(name)
     with ckpttool.open(FIXTURES / name) as checkpoint:
-        found = describe(checkpoint)
+        described = describe(checkpoint)
         if checkpoint.config is None:
-            assert (found.model_class, found.inputs, found.outputs) == (None, (), ())
+            assert (described.model_class, described.inputs, described.outputs) == (None, (), ())
             return
-    assert found.model_class == truth["class"]
-    assert found.model_name == MODEL_NAMES.get(name, (truth["name"],))[0]
-    assert Counter(shape for _, shape in found.inputs) == Counter(shapes(truth["input_shape"]))
-    untold = [None] if name in OWN_CLASSES else shapes(truth["output_shape"])
-    assert Counter(shape for _, shape in found.outputs) == Counter(untold)
+    assert described.model_class == truth["class"]
+    assert described.model_name == MODEL_NAMES.get(name, (truth["name"],))[0]
+    assert Counter(shape for _, shape in described.inputs) == Counter(shapes(truth["input_shape"]))
+    unknown = [None] if name in OWN_CLASSES else shapes(truth["output_shape"])
+    assert Counter(shape for _, shape in described.outputs) == Counter(unknown)
