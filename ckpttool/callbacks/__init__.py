@@ -56,6 +56,7 @@ def __getattr__(name: str) -> Any:
     if name not in _WITH_KERAS:
         raise AttributeError(f"module 'ckpttool.callbacks' has no attribute {name!r}")
     try:
+        importlib.import_module("keras")  # first: without it nothing else is worth loading
         return getattr(importlib.import_module(_WITH_KERAS[name]), name)
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "ckpttool":
