@@ -1,5 +1,6 @@
 """Signals are held back until the model is saved, and then do what they would have done."""
 
+import json
 import os
 import signal
 import subprocess
@@ -124,17 +125,13 @@ ENDS = {"term": -signal.SIGTERM, "int": -signal.SIGINT, "hangs": -signal.SIGTERM
 @pytest.fixture(scope="module")
 def processes(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Processes that get signals, all at once: their directories, exit codes and what they said."""
+    place = tmp_path_factory.mktemp("signals")
     root, env = Path(__file__).parents[2], {**os.environ, "OMP_NUM_THREADS": "1"}
-    started = {}
-    for ending in ENDS:
-        place = tmp_path_factory.mktemp(ending)
-        command = [sys.executable, "-m", "tests.callbacks.signalled", str(place), ending]
-        started[ending] = place, subprocess.Popen(command, cwd=root, env=env, stderr=subprocess.PIPE, text=True)
-    ended = {}
-    for ending, (place, process) in started.items():
-        _, output = process.communicate(timeout=300)
-        ended[ending] = place, process.returncode, output
-    return ended
+    command = [sys.executable, "-m", "tests.callbacks.signalled", str(place)]
+    done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    codes = json.loads((place / "codes.json").read_text())
+    return {ending: (place / ending, code, (place / f"{ending}.txt").read_text()) for ending, code in codes.items()}
 
 
 @pytest.mark.parametrize("ending", ENDS)
