@@ -284,7 +284,7 @@ def test_the_arguments_are_those_of_keras() -> None:
 def test_a_manifest_that_is_none(tmp_path: Path) -> None:
     """A manifest that is none is set aside with a warning, and training continues."""
     (tmp_path / "checkpoints.json").write_text("{")
-    with pytest.warns(UserWarning, match="set aside"):
+    with pytest.warns(UserWarning, match="It is renamed to"):
         Played(tmp_path / "m.keras").play([1.0])
     assert epochs(tmp_path) == [1]
     assert read_manifest(tmp_path).problems == ()

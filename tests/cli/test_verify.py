@@ -48,7 +48,7 @@ def test_weights_against_weights(run: Callable[..., Any]) -> None:
     """No config says whether Keras 3 builds a model with such weights, and none is believed to."""
     outcome = run("verify", MLP, MLP)
     assert (outcome.code, outcome.err) == (0, "")
-    assert "4 weights match. Keras 3 loads it into a model that has the same weights; whether it builds" in outcome.out
+    assert "4 weights match. Keras 3 loads it into a model with the same weights; whether it builds" in outcome.out
 
 
 def test_what_does_not_fit(run: Callable[..., Any]) -> None:
