@@ -115,7 +115,18 @@ ON_TENSORFLOW: tuple[str, ...] = (
 """Tests of the files of `BY_HAND` that ask for more: graphs, gradients, processes of their own, whole numbers of 64
 bits."""
 
-WHOLE = LIVE | BY_HAND | {"equivalence/test_conversions.py", "test_hostile.py"}
+ONCE = frozenset(
+    """
+    checks/test_hostile_safety.py
+    equivalence/test_conversions.py
+    render/test_browser.py
+    test_hostile.py
+    test_house.py
+    """.split()
+)
+"""Files in which all tests ask what is long to make: results of all hostile files, pages, trees of all the code."""
+
+WHOLE = LIVE | BY_HAND | ONCE
 """Files that one process runs: Keras numbers names process by process, and what one test has made serves others."""
 
 
