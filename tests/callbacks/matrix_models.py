@@ -20,7 +20,7 @@ OPTIMIZERS: dict[str, Callable[[], Any]] = {
     "mixed_float16": _adam,  # Keras scales the loss where the policy is this
     "averages": lambda: _adam(use_ema=True, ema_momentum=0.9),
     "schedule": lambda: keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(0.05, 3, 0.8)),
-    "accumulation": lambda: _adam(gradient_accumulation_steps=3),
+    "accumulation": lambda: _adam(gradient_accumulation_steps=2),
 }
 
 
