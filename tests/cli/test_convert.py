@@ -215,10 +215,9 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_proof_by_running(tmp_path: Path, run: Run) -> None:
     """Keras loads the new model and predicts; a model that it does not load takes no place."""
-    result = run("convert", OLD, tmp_path / "new.keras", "--prove", "--output", "json")
+    result = run("convert", OLD, tmp_path / "new.keras", "--prove", "--keep-weights", "--output", "json")
     prediction = json.loads(result.out)["prediction"]
     assert (result.code, prediction["outputs"], prediction["finite"]) == (0, [[2, 3]], True)
-    assert "= Keras 3" in run("convert", OLD, tmp_path / "text.keras", "--prove", "--keep-weights").out
     assert run("convert", OLD, tmp_path / "new.h5", "--prove").code == 2
     source = lambda_model(tmp_path / "source.keras")
     failed = run("convert", source, tmp_path / "lambda.keras", "--prove", "--replace", "mystery=my.layers:double")

@@ -1,5 +1,6 @@
 """The ends of commands that the system fails: a broken output, too little of something, a signal."""
 
+import itertools
 import os
 import shlex
 import signal
@@ -86,8 +87,12 @@ def test_a_directory_that_is_gone(name: str, tmp_path: Path) -> None:
     assert (process.returncode, process.stderr) == ((2, message) if name in ("check", "jobs") else (0, ""))
 
 
-@pytest.mark.parametrize("limit", ["-n 8", "-n 20", "-v 60000", "-v 120000", "-v 250000"])
-@pytest.mark.parametrize("name", ["stats", "diff", "convert", "check", "jobs", "textconv"])
+LIMITS = ("-n 8", "-n 20", "-v 60000", "-v 120000", "-v 250000")
+SCARCE = list(itertools.product(("stats", "diff", "convert", "check", "jobs", "textconv"), LIMITS))
+
+
+# Limits take turns with commands; each command meets few descriptors and little memory.
+@pytest.mark.parametrize(("name", "limit"), SCARCE[:: 1 if is_slow() else 2])
 def test_too_little(name: str, limit: str, tmp_path: Path) -> None:
     """With few descriptors or little memory a command does its work, or ends with one line and exit code 2."""
     process = run(COMMANDS[name], tmp_path, before=f"ulimit {limit};")
