@@ -4,10 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from ckpttool.model.layers.table import WEIGHTLESS
 from tests import recorded
+from tests.model import layer_cases
 from tests.model.shapes.layer_shape_cases import all_cases
 from tests.recorded import ASKING, FOLDER, LONG, Recording, asked, changes
 from tests.speeds import is_slow
+
+SAMPLED = {"buildability": 600, "layers": 350, "layer_shapes": 1000}
+"""Of which a full run asks some questions of each kind, more than so many."""
 
 
 def test_every_recording_is_asked() -> None:
@@ -29,18 +34,20 @@ def test_keras_answers_as_recorded(name: str) -> None:
     """Live Keras answers each question as it did; otherwise `python -m tests.recorded` renews the answers."""
     pytest.importorskip("keras", minversion="3.15", reason="the answers are those of Keras 3.15")
     before, now = recorded.recorded(name), asked(name)
-    if name in ("buildability", "layer_shapes") and not is_slow():  # a sample was asked
+    if name in SAMPLED and not is_slow():
         before = Recording(
             before.keras, {key: before.answers[key] for key in before.answers.keys() & now.answers.keys()}
         )
-        assert len(before.answers) > 600
+        assert len(before.answers) > SAMPLED[name]
     differing = changes(before, now)
     assert not differing, "\n".join([f"{len(differing)} answers differ", *differing[:20]])
 
 
 def test_every_call_is_recorded() -> None:
-    """The calls of layers that are recorded are those that are tried, though a full run asks only some again."""
+    """The layers and their calls that are recorded are those that are tried, though a full run asks only some again."""
     assert {*map(str, all_cases()), "classes"} == recorded.recorded("layer_shapes").answers.keys()
+    layers = {*map(str, layer_cases.all_cases(tuple(sorted(WEIGHTLESS)))), "public classes", "aliases"}
+    assert layers == recorded.recorded("layers").answers.keys()
 
 
 def test_changes_are_reported() -> None:

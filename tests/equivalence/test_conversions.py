@@ -61,8 +61,8 @@ def differences(result: Diff) -> tuple[Any, ...]:
 
 
 def spread(pairs: list[Pair]) -> list[Pair]:
-    """About forty conversions of those of a folder, from its beginning to its end; all of them in a slow run."""
-    return pairs if is_slow() else pairs[:: 1 + len(pairs) // 40]
+    """About twenty conversions of those of a folder, from its beginning to its end; all of them in a slow run."""
+    return pairs if is_slow() else pairs[:: 1 + len(pairs) // 20]
 
 
 @pytest.mark.parametrize(("folder", "suffix"), PLACES)

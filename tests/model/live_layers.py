@@ -17,6 +17,7 @@ from ckpttool.model.layers.table import WEIGHTLESS
 from tests.live import keras as live_keras
 from tests.model.layer_cases import Case, Spec, all_cases
 from tests.recorded import begin_anew
+from tests.speeds import is_full, one_of_each
 
 keras: Any = live_keras()
 CASES = all_cases(tuple(sorted(WEIGHTLESS)))
@@ -54,12 +55,19 @@ class OwnCell(keras.layers.Layer):
 OWN_CLASSES = {"Own": Own, "OwnCell": OwnCell}
 
 
+def kinds(case: Case) -> list[tuple[str, ...]]:
+    """The kinds of a case: each value of an argument of its class, and the shapes of its inputs."""
+    name = case.spec.class_name
+    values = [(name, key, repr(value)) for key, value in case.spec.kwargs.items()]
+    return [*values, (name, repr(case.shapes), str(case.listed))]
+
+
 def answers() -> dict[str, Any]:
-    """The answers of Keras for all cases, and its exported names. Each layer is built once, and all are saved
-    together."""
+    """The answers of Keras for all cases, in a full run of the tests for some of each kind, and its exported names.
+    Each layer is built once, and all are saved together."""
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")
-        layers = {str(case): _built(case) for case in CASES}
+        layers = {str(case): _built(case) for case in (one_of_each(CASES, kinds) if is_full() else CASES)}
         answers = {case: _weights(layer) for case, layer in layers.items()}
         by_name = {layer.name: answers[case] for case, layer in layers.items()}
         assert len(by_name) == len(answers)

@@ -77,7 +77,7 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     "RMSprop": [{"momentum": 0.9}, {"centered": True}, {"momentum": 0.5, "centered": True}],
     "SGD": [{"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
 }
-COMMON: list[dict[str, Any]] = [{}, {"use_ema": True}, {"gradient_accumulation_steps": 2}, {"weight_decay": 0.1}]
+COMMON: list[dict[str, Any]] = [{"use_ema": True}, {"gradient_accumulation_steps": 2}, {"weight_decay": 0.1}]
 MIXED = {"use_ema": True, "gradient_accumulation_steps": 3}
 BY_SHAPE = ("Adafactor", "Adam", "Muon")
 """Optimizers whose state depends on the shapes of weights, and one of those in which it does not."""
@@ -89,8 +89,14 @@ def _kinds(case: tuple[Make, str, dict[str, Any]]) -> list[tuple[str, str]]:
     return [("", name), (make.__name__, name if name in BY_SHAPE else "")]
 
 
+def _settings(case: tuple[Make, str, dict[str, Any]]) -> list[str]:
+    """The kind of a case: what all optimizers take alike."""
+    return [repr(case[2])]
+
+
 SINGLE = [
-    *((sequence, name, args) for name in OPTIMIZERS for args in (*COMMON, *SETTINGS.get(name, []))),
+    *((sequence, name, args) for name in OPTIMIZERS for args in ({}, MIXED, *SETTINGS.get(name, []))),
+    *one_of_each(((sequence, name, args) for args in COMMON for name in OPTIMIZERS), _settings),
     *one_of_each(((make, name, MIXED) for make in MODELS[1:] for name in OPTIMIZERS), _kinds),
     (embedding, "Muon", {"exclude_embeddings": False, "exclude_layers": ["head"]}),
     (nested, "Muon", {"exclude_layers": ["wide/kernel", "frozen"]}),
