@@ -1,7 +1,8 @@
 """The optimizer of a model inside the model, which was compiled and trained by itself, as in a GAN."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import ckpttool
 from ckpttool.checkpoint import Section
 from ckpttool.verification import Allowed
 from tests.live import keras as live_keras
+from tests.speeds import one_of_each
 
 keras: Any = live_keras()
 
@@ -74,27 +76,32 @@ def _around(model: Any, functional: bool = False) -> Any:
     return around
 
 
+OPTIMIZERS: dict[str, Callable[[], Any]] = {
+    "adam": lambda: "adam",
+    "momentum": lambda: keras.optimizers.SGD(0.1, momentum=0.9),
+    "sgd": lambda: keras.optimizers.SGD(0.1),
+    "ema": lambda: keras.optimizers.Adam(use_ema=True),
+    "scaled": lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam()),
+    "amsgrad": lambda: keras.optimizers.Adam(amsgrad=True),
+}
+FROZEN = ("kept", "frozen", "thawed", "in part")
+
+
+def _pairs(setting: tuple[object, ...]) -> list[object]:
+    """The kinds of a setting: every two values in it."""
+    return list(combinations(enumerate(setting), 2))
+
+
 def _models() -> Iterator[tuple[str, Any]]:
     """Models around a model that was compiled by itself, trained or not, frozen or thawed afterwards."""
-    optimizers = keras.optimizers
-    for name, optimizer in (
-        ("adam", lambda: "adam"),
-        ("momentum", lambda: optimizers.SGD(0.1, momentum=0.9)),
-        ("sgd", lambda: optimizers.SGD(0.1)),
-        ("ema", lambda: optimizers.Adam(use_ema=True)),
-        ("scaled", lambda: optimizers.LossScaleOptimizer(optimizers.Adam())),
-        ("amsgrad", lambda: optimizers.Adam(amsgrad=True)),
+    for name, train, functional, change in one_of_each(
+        product(OPTIMIZERS, (True, False), (True, False), FROZEN), _pairs
     ):
-        for train in (True, False):
-            for functional in (True, False):
-                yield f"{name} {train} kept", _around(_discriminator(optimizer(), train), functional)
-                frozen = _discriminator(optimizer(), train)
-                frozen.trainable = False
-                yield f"{name} {train} frozen", _around(frozen, functional)
-                thawed = _discriminator(optimizer(), train, first=True)
-                thawed.trainable = True
-                yield f"{name} {train} thawed", _around(thawed, functional)
-                yield f"{name} {train} in part", _around(_discriminator(optimizer(), train, first=True), functional)
+        parts = {"first": True} if change in ("thawed", "in part") else {}
+        model = _discriminator(OPTIMIZERS[name](), train, **parts)
+        if change in ("frozen", "thawed"):
+            model.trainable = change == "thawed"
+        yield f"{name} {train} {change}", _around(model, functional)
     yield "deep", _around(_around(_discriminator("adam", True), True))
     deep = _discriminator("adam", True)
     deep.trainable = False
