@@ -4,8 +4,9 @@ import pytest
 
 from tests import fuzzing
 from tests.floods import ENDLESS
+from tests.speeds import is_slow
 
-COUNT = 20
+COUNT = 20 if is_slow() else 10
 
 
 @pytest.mark.parametrize("kind", ["keras", "tensorflow"])
