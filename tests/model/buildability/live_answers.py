@@ -30,8 +30,17 @@ def answers() -> dict[str, Any]:
 
 
 def ask(loader: str, config: Any, training: Any = None) -> Answer:
-    """The answer of Keras for a config: `loader` is keras, h5 or json."""
-    return {"keras": _keras, "h5": _h5, "json": _json}[loader](config, training)
+    """The answer of Keras for a config, where no class is registered: `loader` is keras, h5 or json.
+
+    Another test of this process may have registered one. Then Keras looks at names of classes that it else ignores.
+    """
+    registered = keras().saving.get_custom_objects()
+    before = dict(registered)
+    registered.clear()
+    try:
+        return {"keras": _keras, "h5": _h5, "json": _json}[loader](config, training)
+    finally:
+        registered.update(before)
 
 
 def _keras(config: Any, _: Any) -> Answer:
