@@ -17,6 +17,12 @@ MODELS = json.loads((FOLDER / "manifest.json").read_text())["models"]
 # Classes that Keras 3 has not, or has with another meaning.
 REFUSED = {"DenseFeatures", "RandomCrop", "RandomFourierFeatures"}
 TOLERANCES = {"float32": 2e-5, "float64": 2e-5, "mixed_float16": 2e-2}  # relative to the largest output
+STEPS = {"Lion": 5e-2}
+"""Relative to how far a step goes, where more than a hundredth is allowed.
+
+Lion takes the sign of a gradient. Where that is 0 but for rounding, runs of one file differ by up to 0.02 among
+themselves; steps with the wrong sign would differ by 2.
+"""
 
 
 def converted(folder: Path, model: dict[str, Any], target: Path) -> Conversion:
@@ -38,4 +44,4 @@ def test_predicts_what_old_keras_did(model: dict[str, Any], tmp_path: Path) -> N
     verdict = judged(target, FOLDER / f"{model['name']}.npz", model["inputs"], model["step"])
     assert verdict["relative"] < TOLERANCES[model["policy"]]
     if verdict["step"] is not None and not result.losses:
-        assert verdict["step"] < 1e-2
+        assert verdict["step"] < STEPS.get(model["optimizer"], 1e-2)
