@@ -6,6 +6,8 @@ from ckpttool.checkpoint import Producer
 from ckpttool.io.facts import Facts
 from ckpttool.model.config import Architecture, read_architecture
 
+_FACT = "architecture"
+
 
 class Configured(Protocol):
     """An object with the config of a model and its producer, such as a checkpoint."""
@@ -37,6 +39,3 @@ def share_architecture(known: Architecture | None, checkpoint: Configured) -> No
     one, other = known.config, checkpoint.config
     if one is other or repr(one) == repr(other):  # as texts, since 1, 1.0 and True are equal
         checkpoint.facts.once(_FACT, lambda: known)
-
-
-_FACT = "architecture"

@@ -2,10 +2,7 @@
 
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.model.generations.generation import Generation
-from ckpttool.verification import (
-    object_graphs,
-    old_keras,
-)
+from ckpttool.verification import object_graphs, old_keras
 from ckpttool.verification.expectation import Expectation
 
 _PATH_SUFFIXES = (".keras", ".weights.h5", ".weights.json")
